@@ -1,0 +1,248 @@
+"""What goes into and comes out of the rules: inputs, setpoints, answers. Plain values, no behaviour.
+
+The shell looks up what the rules cannot hold in memory (a million rights) and hands the matches over with the input.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shared.decisions import PlateBlocked
+from shared.devices import Arm, LaneSignal
+from shared.events import Entry
+from shared.facilities import Facility
+from shared.rights import Right
+from shared.tariffs import Tariff
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What headquarters settled, as far as this facility heard. ``facility`` is None until the first configuration."""
+
+    facility: Facility | None = None
+    tariffs: tuple[Tariff, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """What the store holds for the plate or token of an input. Validity in time is for the rule to judge."""
+
+    rights: tuple[Right, ...] = ()
+    block: PlateBlocked | None = None
+
+
+NO_MATCHES = Matches()
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The daemon came up (again): everything that was in the air is unknown now."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSignalled:
+    """A signal of a lane's device. ``matches`` is filled for a PlateRead."""
+
+    signal: LaneSignal
+    matches: Matches = NO_MATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class StationOpened:
+    """A charging station connected and authenticated."""
+
+    station_id: str
+    ocpp_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class StationClosed:
+    station_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class BootReported:
+    station_id: str
+    vendor: str
+    model: str
+    firmware: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorReported:
+    """``status`` is OCPP's ConnectorStatusEnumType: Available, Occupied, Reserved, Unavailable, Faulted."""
+
+    station_id: str
+    evse_id: int
+    connector_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuthorizeAsked:
+    """Answered with an Authorization."""
+
+    station_id: str
+    id_token: str
+    evse_id: int | None = None
+    matches: Matches = NO_MATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionReported:
+    """One TransactionEvent, or its 1.6 likeness. ``at_ms`` is the station's own time of the event.
+
+    ``id_token`` None when the message carried none. Answered with an Authorization when it carried one.
+    """
+
+    station_id: str
+    transaction_id: str
+    kind: Literal["Started", "Updated", "Ended"]
+    seq_no: int
+    at_ms: int
+    evse_id: int | None = None
+    id_token: str | None = None
+    offline: bool = False
+    charging_state: str | None = None
+    register_wh: int | None = None
+    power_w: int | None = None
+    soc_pct: int | None = None
+    stopped_reason: str | None = None
+    matches: Matches = NO_MATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class MeterReported:
+    """A reading outside TransactionEvent (MeterValues)."""
+
+    station_id: str
+    evse_id: int
+    at_ms: int
+    register_wh: int | None = None
+    power_w: int | None = None
+    soc_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LimitReplied:
+    """What a station said to a limit, or that it said nothing in time (UNKNOWN)."""
+
+    request_id: int
+    station_id: str
+    evse_id: int
+    outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN"]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class QuoteAsked:
+    """The pay machine or the attendant asks what a session costs now. By session id, or by the parked car's plate.
+    Answered with a Due."""
+
+    session_id: str | None = None
+    plate: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOffered:
+    """Money was taken on site for a session; ``reference`` makes a repeat harmless. Answered with a PaymentResult."""
+
+    session_id: str
+    amount_cents: int
+    method: Literal["CASH", "CARD"]
+    reference: str
+    taken_by: str
+    priced_until_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticked:
+    """Time has passed and nothing else happened."""
+
+
+Input = (
+    Started
+    | LaneSignalled
+    | StationOpened
+    | StationClosed
+    | BootReported
+    | ConnectorReported
+    | AuthorizeAsked
+    | TransactionReported
+    | MeterReported
+    | LimitReplied
+    | QuoteAsked
+    | PaymentOffered
+    | Ticked
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ArmSetpoint:
+    lane_id: str
+    arm: Arm
+
+
+@dataclass(frozen=True, slots=True)
+class DisplaySetpoint:
+    lane_id: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSetpoint:
+    """A limit to send to a station. ``until_ms`` None: the permanent fallback (in OCPP a TxDefaultProfile on stack
+    level 0); otherwise a lease over it (stack level 1, valid from ``from_ms`` to ``until_ms``)."""
+
+    request_id: int
+    station_id: str
+    evse_id: int
+    limit_w: int
+    from_ms: int
+    until_ms: int | None
+
+
+Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """``status`` is OCPP's AuthorizationStatusEnumType."""
+
+    status: Literal[
+        "Accepted", "Blocked", "ConcurrentTx", "Expired", "Invalid", "NoCredit", "NotAtThisLocation", "Unknown"
+    ]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """What a session costs up to ``priced_until_ms``; ``problem`` says why there is no price."""
+
+    session_id: str | None
+    total_cents: int = 0
+    paid_cents: int = 0
+    due_cents: int = 0
+    priced_until_ms: int = 0
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentResult:
+    accepted: bool
+    problem: str | None = None
+
+
+Answer = Authorization | Due | PaymentResult
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one input led to: entries to make durable first, then setpoints to send and the answer to give."""
+
+    entries: tuple[Entry, ...] = ()
+    setpoints: tuple[Setpoint, ...] = ()
+    answer: Answer | None = None

@@ -1,0 +1,165 @@
+"""What a facility is made of, as HQ configures it and as the edge obeys it.
+
+Wiring (serial ports, pins, sockets) is not here: it belongs to the box on site and its own configuration file.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from shared.ids import Id
+
+
+class Frozen(BaseModel):
+    """A value that is compared by content and never changed; unknown fields of a newer version are ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Size(StrEnum):
+    COMPACT = "COMPACT"
+    STANDARD = "STANDARD"
+    LARGE = "LARGE"
+
+
+class SpaceKind(StrEnum):
+    """Which price and which cars a space is for."""
+
+    REGULAR = "REGULAR"
+    EV = "EV"
+
+
+class FacilityStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    INACTIVE = "INACTIVE"
+    MAINTENANCE = "MAINTENANCE"
+
+
+class LaneDirection(StrEnum):
+    ENTRY = "ENTRY"
+    EXIT = "EXIT"
+
+
+class ChargerLevel(StrEnum):
+    LEVEL1 = "LEVEL1"
+    LEVEL2 = "LEVEL2"
+    DCFC = "DCFC"
+
+
+class ConnectorType(StrEnum):
+    """Plugs on the cable or in the socket; ``NACS`` is the Tesla plug."""
+
+    CCS = "CCS"
+    NACS = "NACS"
+    CHADEMO = "CHADEMO"
+    TYPE1 = "TYPE1"
+
+
+class Space(Frozen):
+    space_id: Id
+    level: str
+    aisle: str
+    number: str
+    size: Size = Size.STANDARD
+    kind: SpaceKind = SpaceKind.REGULAR
+    in_service: bool = True
+
+    @property
+    def label(self) -> str:
+        """How a driver finds it: ``Level 2, aisle B, 17``."""
+        return f"Level {self.level}, aisle {self.aisle}, {self.number}"
+
+
+class Lane(Frozen):
+    lane_id: Id
+    direction: LaneDirection
+    in_service: bool = True
+
+
+class Evse(Frozen):
+    """One outlet that charges one car at a time (OCPP 2.0.1 part 1, 2.2); numbered from 1 within its station."""
+
+    evse_id: int = Field(ge=1)
+    space_id: Id
+    connector: ConnectorType
+    rating_w: int = Field(gt=0, description="the most it can draw, unlimited")
+    minimum_w: int = Field(ge=0, description="below this it pauses; IEC 61851 gives 6 A")
+
+
+class Station(Frozen):
+    """A charging station, known by the id in the URL it connects to and by the SHA-256 of its password."""
+
+    station_id: Id
+    level: ChargerLevel
+    evses: tuple[Evse, ...] = Field(min_length=1)
+    password_salt: str
+    password_sha256: str
+
+
+class Hours(Frozen):
+    """Opening hours in the facility's zone; equal times mean round the clock. Days run Monday 0 to Sunday 6."""
+
+    opens: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    closes: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+
+
+class PowerSettings(Frozen):
+    """The electrical promise of the site. All durations are lived time, in seconds.
+
+    ``lease_s``: a limit above the fallback ends by itself after this long. ``drift_s``: how far a station's clock
+    may be off before its next time synchronisation; the books count a promise that much longer (or shorter).
+    """
+
+    budget_w: int = Field(400_000, gt=0)
+    lease_s: int = Field(300, ge=30)
+    renew_s: int = Field(100, ge=5)
+    drift_s: int = Field(30, ge=0)
+    sample_s: int = Field(30, ge=5)
+    meter_interval_s: int = Field(60, ge=5)
+
+
+class Facility(Frozen):
+    facility_id: Id
+    name: str
+    address: str
+    zone: str = Field(description="IANA time zone")
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+    operator: str = "EasyParkPlus"
+    status: FacilityStatus = FacilityStatus.ACTIVE
+    hours: Hours = Hours()
+    spaces: tuple[Space, ...]
+    lanes: tuple[Lane, ...]
+    stations: tuple[Station, ...] = ()
+    power: PowerSettings = PowerSettings()
+    only_evs_in_ev_spaces: bool = True
+    evs_only_in_ev_spaces: bool = False
+    plate_confidence_min_pct: int = Field(70, ge=0, le=100)
+    paid_grace_s: int = Field(900, ge=0, description="time from paying at the machine to the exit")
+
+    @model_validator(mode="after")
+    def _names_are_unique_and_known(self) -> Self:
+        for what, names in (
+            ("space", [s.space_id for s in self.spaces]),
+            ("lane", [x.lane_id for x in self.lanes]),
+            ("station", [s.station_id for s in self.stations]),
+        ):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what} ids must be unique, twice: {', '.join(twice)}")
+        known = {s.space_id for s in self.spaces}
+        for station in self.stations:
+            lost = [e.space_id for e in station.evses if e.space_id not in known]
+            if lost:
+                raise ValueError(f"station {station.station_id} serves unknown spaces: {', '.join(lost)}")
+        return self
+
+    def station(self, station_id: str) -> Station | None:
+        """The station of that id, or None."""
+        return next((s for s in self.stations if s.station_id == station_id), None)
+
+    def lane(self, lane_id: str) -> Lane | None:
+        """The lane of that id, or None."""
+        return next((x for x in self.lanes if x.lane_id == lane_id), None)
