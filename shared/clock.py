@@ -7,6 +7,7 @@ one zone gives wall-clock and not elapsed time.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import isfinite
 from zoneinfo import ZoneInfo
 
 SECOND_MS = 1_000
@@ -27,8 +28,8 @@ class Timeline:
     speed: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.speed > 0:
-            raise ValueError(f"speed must be above 0, got {self.speed}")
+        if not (isfinite(self.speed) and self.speed > 0 and isfinite(self.origin_real_s)):
+            raise ValueError(f"speed must be a number above 0 and the origin a number, got {self!r}")
 
     def at_ms(self, real_s: float) -> int:
         """The instant lived when the real clock shows ``real_s`` seconds since the epoch."""

@@ -191,6 +191,19 @@ class TransactionStarted(Frozen):
     offline: bool = False
 
 
+class TransactionAuthorized(Frozen):
+    """The token came after the cable: who pays for a transaction that has already started."""
+
+    type: Literal["TransactionAuthorized"] = "TransactionAuthorized"
+    station_id: Id
+    evse_id: int
+    transaction_id: str
+    seq_no: int
+    id_token: str
+    session_id: Id
+    right: RightRef | None = None
+
+
 class EnergyMetered(Frozen):
     """A meter reading within a transaction, taken by the station at ``metered_at_ms``; power is the station's own
     figure or derived from the register."""
@@ -292,6 +305,7 @@ Event = (
     | ConnectorStatusChanged
     | ChargingRefused
     | TransactionStarted
+    | TransactionAuthorized
     | EnergyMetered
     | ChargingStateChanged
     | TransactionEnded

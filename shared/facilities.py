@@ -3,10 +3,12 @@
 Wiring (serial ports, pins, sockets) is not here: it belongs to the box on site and its own configuration file.
 """
 
+from collections import Counter
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from shared.ids import Id
 
@@ -96,13 +98,20 @@ class Station(Frozen):
     password_salt: str
     password_sha256: str
 
+    @model_validator(mode="after")
+    def _evses_are_numbered_once(self) -> Self:
+        twice = _twice([str(e.evse_id) for e in self.evses])
+        if twice:
+            raise ValueError(f"station {self.station_id}: evse ids must be unique, twice: {', '.join(twice)}")
+        return self
+
 
 class Hours(Frozen):
     """Opening hours in the facility's zone; equal times mean round the clock. Days run Monday 0 to Sunday 6."""
 
     opens: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
     closes: str = Field("00:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    days: tuple[int, ...] = (0, 1, 2, 3, 4, 5, 6)
+    days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
 
 
 class PowerSettings(Frozen):
@@ -118,6 +127,10 @@ class PowerSettings(Frozen):
     drift_s: int = Field(30, ge=0)
     sample_s: int = Field(30, ge=5)
     meter_interval_s: int = Field(60, ge=5)
+
+
+def _twice(names: list[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 class Facility(Frozen):
@@ -139,6 +152,15 @@ class Facility(Frozen):
     plate_confidence_min_pct: int = Field(70, ge=0, le=100)
     paid_grace_s: int = Field(900, ge=0, description="time from paying at the machine to the exit")
 
+    @field_validator("zone")
+    @classmethod
+    def _zone_is_known(cls, zone: str) -> str:
+        try:
+            ZoneInfo(zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{zone!r} is not an IANA time zone such as America/New_York") from error
+        return zone
+
     @model_validator(mode="after")
     def _names_are_unique_and_known(self) -> Self:
         for what, names in (
@@ -146,7 +168,7 @@ class Facility(Frozen):
             ("lane", [x.lane_id for x in self.lanes]),
             ("station", [s.station_id for s in self.stations]),
         ):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = _twice(names)
             if twice:
                 raise ValueError(f"{what} ids must be unique, twice: {', '.join(twice)}")
         known = {s.space_id for s in self.spaces}

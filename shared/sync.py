@@ -10,9 +10,10 @@ compacted read.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from itertools import pairwise
+from typing import Any, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shared.facilities import Frozen
 from shared.ids import Id
@@ -26,6 +27,8 @@ class SyncEntry(Frozen):
 
 
 class Batch(Frozen):
+    """What a sender offers. Positions ascend within the covered stretch: one beyond it would be taken twice."""
+
     log_id: Id
     after: int = Field(ge=0)
     upto: int = Field(ge=0)
@@ -34,6 +37,13 @@ class Batch(Frozen):
         0, ge=0, description="the sender's newest position, so the receiver can tell how far behind it is"
     )
     sent_at_ms: int = 0
+
+    @model_validator(mode="after")
+    def _entries_lie_within(self) -> Self:
+        positions = (self.after, *(e.position for e in self.entries))
+        if self.upto < self.after or positions[-1] > self.upto or any(b <= a for a, b in pairwise(positions)):
+            raise ValueError(f"positions must ascend within {self.after + 1} to {self.upto}")
+        return self
 
 
 class Ack(Frozen):

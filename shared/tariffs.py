@@ -2,15 +2,17 @@
 
 Extended by what OCPI cannot say: ``STAY_TIME`` (being in the facility), caps over a window, taxes, and a grace
 before time spent plugged in after charging ended is priced. Prices are ``Decimal`` dollars, as OCPI has them, per
-kWh (ENERGY), per hour (TIME, PARKING_TIME, STAY_TIME) or once (FLAT). ``step_size`` is read for OCPI's own
-tariffs and left at 1 in ours: exact quantities are billed (OCPI 3.0 drops it).
+kWh (ENERGY), per hour (TIME, PARKING_TIME, STAY_TIME) or once (FLAT). A ``step_size`` of 1 means exact
+quantities, and ours have no other (OCPI 3.0 drops it).
 """
 
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from itertools import pairwise
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import ConfigDict, Field, model_validator
 
 from shared.facilities import Frozen, SpaceKind
 from shared.ids import Id
@@ -27,29 +29,43 @@ class ComponentType(StrEnum):
     """Time from entry to exit."""
 
 
+_CHARGING_TYPES = frozenset(ComponentType) - {ComponentType.STAY_TIME}
+
+
 class PriceComponent(Frozen):
     type: ComponentType
     price: Decimal = Field(ge=0)
-    vat: Decimal | None = Field(None, description="percent, as OCPI has it")
+    vat: Decimal | None = Field(None, ge=0, description="percent, in OCPI's own tariffs; ours say it in Tariff.taxes")
     step_size: int = Field(1, ge=1, description="seconds or Wh")
     grace_s: int = Field(0, ge=0, description="PARKING_TIME only: free seconds after charging ended")
 
 
+Day = Literal["MONDAY", "TUESDAY", "WEDNESDAY", "THURSDAY", "FRIDAY", "SATURDAY", "SUNDAY"]
+TIME_PATTERN = r"^([01]\d|2[0-3]):[0-5]\d$"
+
+
 class Restrictions(Frozen):
     """When an element applies. Times and days are wall-clock in the facility's zone; an end before a start wraps
-    past midnight. Durations run from the start of the charging session, for STAY_TIME from entry."""
+    past midnight. Durations run from the start of the charging session, for STAY_TIME from entry. Every minimum is
+    inclusive, every maximum and every end exclusive (OCPI 2.2.1, 11.4.6 TariffRestrictions).
 
-    start_time: str | None = None
-    end_time: str | None = None
-    start_date: str | None = None
-    end_date: str | None = None
+    A restriction that this version does not know is kept and counts as not met: an element must not apply more
+    widely here than it was meant to.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    start_time: str | None = Field(None, pattern=TIME_PATTERN)
+    end_time: str | None = Field(None, pattern=TIME_PATTERN)
+    start_date: date | None = None
+    end_date: date | None = None
     min_kwh: Decimal | None = None
     max_kwh: Decimal | None = None
-    min_power: Decimal | None = None
-    max_power: Decimal | None = None
+    min_power: Decimal | None = Field(None, description="kW")
+    max_power: Decimal | None = Field(None, description="kW")
     min_duration: int | None = Field(None, description="seconds")
     max_duration: int | None = Field(None, description="seconds")
-    day_of_week: tuple[str, ...] = ()
+    day_of_week: tuple[Day, ...] = ()
     reservation: str | None = None
 
 
@@ -59,11 +75,14 @@ class Element(Frozen):
 
 
 class Cap(Frozen):
-    """The most that components of the given types cost per window of ``window_s`` seconds counted from entry."""
+    """The most that components of the given types cost per window of ``window_s`` seconds counted from entry.
+
+    In a CHARGING tariff it holds for each charging session by itself. Tax comes on top.
+    """
 
     amount: Decimal = Field(gt=0)
     window_s: int = Field(86_400, gt=0)
-    types: tuple[ComponentType, ...] = (ComponentType.STAY_TIME,)
+    types: tuple[ComponentType, ...] = Field((ComponentType.STAY_TIME,), min_length=1)
 
 
 class Tax(Frozen):
@@ -87,10 +106,40 @@ class Tariff(Frozen):
     effective_from_ms: int = 0
     currency: Literal["USD", "EUR"] = "USD"
     elements: tuple[Element, ...] = Field(min_length=1)
-    min_price: Decimal | None = None
-    max_price: Decimal | None = None
+    min_price: Decimal | None = Field(None, ge=0, description="of the whole session, before tax")
+    max_price: Decimal | None = Field(None, ge=0, description="of the whole session, before tax")
     caps: tuple[Cap, ...] = ()
     taxes: tuple[Tax, ...] = ()
+
+    @property
+    def priced_types(self) -> frozenset[ComponentType]:
+        """The component types that any element prices."""
+        return frozenset(c.type for e in self.elements for c in e.price_components)
+
+    @model_validator(mode="after")
+    def _types_belong_to_the_kind(self) -> Self:
+        stay_only = {ComponentType.STAY_TIME, ComponentType.FLAT}
+        wrong = self.priced_types - stay_only if self.kind == "PARKING" else self.priced_types - _CHARGING_TYPES
+        if wrong:
+            raise ValueError(f"a {self.kind} tariff cannot price {', '.join(sorted(wrong))}")
+        return self
+
+    @model_validator(mode="after")
+    def _limits_are_clear(self) -> Self:
+        """One line limits several components, so each tax must fall on all of them or on none; windows must nest."""
+        if self.min_price is not None and self.max_price is not None and self.min_price > self.max_price:
+            raise ValueError(f"min_price {self.min_price} is above max_price {self.max_price}")
+        sizes = sorted(cap.window_s for cap in self.caps)
+        if any(large % small for small, large in pairwise(sizes)):
+            raise ValueError(f"each cap's window must be a whole multiple of the next smaller one, got {sizes} seconds")
+        limited = [frozenset(cap.types) for cap in self.caps]
+        if self.min_price is not None or self.max_price is not None:
+            limited.append(self.priced_types)
+        for tax in self.taxes:
+            for types in limited:
+                if types & set(tax.types) and not types <= set(tax.types):
+                    raise ValueError(f"tax {tax.name!r} falls on some of {', '.join(sorted(types))}, limited together")
+        return self
 
 
 def tariff_for(

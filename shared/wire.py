@@ -105,6 +105,8 @@ def decode(kind: type[Message], payload: bytes) -> Message:
         raise WireError(f"not compressed as ours are: {error}") from error
     if inflater.unconsumed_tail:
         raise WireError(f"payload of over {PAYLOAD_BYTES_MAX} bytes")
+    if not inflater.eof:
+        raise WireError(f"payload cut short after {len(payload)} bytes")
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:

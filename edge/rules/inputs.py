@@ -213,7 +213,16 @@ class Authorization:
     """``status`` is OCPP's AuthorizationStatusEnumType."""
 
     status: Literal[
-        "Accepted", "Blocked", "ConcurrentTx", "Expired", "Invalid", "NoCredit", "NotAtThisLocation", "Unknown"
+        "Accepted",
+        "Blocked",
+        "ConcurrentTx",
+        "Expired",
+        "Invalid",
+        "NoCredit",
+        "NotAllowedTypeEVSE",
+        "NotAtThisLocation",
+        "NotAtThisTime",
+        "Unknown",
     ]
     reason: str = ""
 

@@ -1,0 +1,106 @@
+"""What a session costs on site and what was paid for it. The price is ``shared.rating``'s, the same function that the
+cloud charges by, over the same facts."""
+
+from edge.rules.inputs import Due, PaymentOffered, PaymentResult, QuoteAsked
+from edge.rules.state import FacilityState, ParkingSession, TransactionState
+from edge.rules.turn import Turn
+from shared.clock import SECOND_MS
+from shared.events import PaymentTaken
+from shared.facilities import Facility
+from shared.ids import normalise_plate
+from shared.rating import ChargingUse, NoTariff, Quote, Stay, rate
+from shared.tariffs import Tariff
+
+
+def charging_use(transaction: TransactionState, until_ms: int) -> ChargingUse:
+    """A transaction as it is priced, up to an instant if it has not ended."""
+    first, last = transaction.register_first_wh, transaction.register_last_wh
+    return ChargingUse(
+        label=transaction.station_id,
+        started_ms=transaction.started_ms,
+        finished_ms=transaction.finished_ms or until_ms,
+        ended_ms=max(until_ms, transaction.started_ms),
+        energy_wh=0 if first is None or last is None else max(0, last - first),
+        covered=transaction.right is not None and transaction.right.covers_charging,
+    )
+
+
+def quote(
+    facility: Facility,
+    tariffs: tuple[Tariff, ...],
+    session: ParkingSession,
+    running: tuple[ChargingUse, ...],
+    until_ms: int,
+) -> Quote:
+    """Price a session from its entry to ``until_ms``. Raises NoTariff when none is published for it."""
+    stay = Stay(
+        facility_id=facility.facility_id,
+        zone=facility.zone,
+        space_kind=session.space_kind,
+        entered_ms=session.entered_ms,
+        until_ms=max(until_ms, session.entered_ms),
+        charging=(*session.charging, *running),
+        covers_parking=session.right.covers_parking,
+        covers_charging=session.right.covers_charging,
+    )
+    return rate(stay, tariffs)
+
+
+def running_uses(state: FacilityState, session_id: str, until_ms: int) -> tuple[ChargingUse, ...]:
+    """The transactions of a session that have not ended, as they would be priced now."""
+    return tuple(charging_use(t, until_ms) for t in state.transactions.values() if t.session_id == session_id)
+
+
+def price_until_ms(session: ParkingSession, facility: Facility, now_ms: int) -> int:
+    """Up to when a session is priced if it leaves now: the moment of paying while its grace lasts, else now."""
+    paid_ms = session.paid_until_ms
+    if paid_ms is not None and now_ms <= paid_ms + facility.paid_grace_s * SECOND_MS:
+        return paid_ms
+    return now_ms
+
+
+def due(turn: Turn, given: QuoteAsked) -> Due:
+    """Answer what a session costs now, found by its id or by the plate of the parked car."""
+    facility = turn.knowledge.facility
+    session_id = given.session_id or turn.state.session_of_plate.get(normalise_plate(given.plate or ""))
+    session = turn.state.sessions.get(session_id or "")
+    if session is None or facility is None:
+        asked = given.session_id or given.plate or "nothing given"
+        return Due(session_id=None, problem=f"no open session for {asked}")
+    until_ms = price_until_ms(session, facility, turn.now_ms)
+    running = running_uses(turn.state, session.session_id, until_ms)
+    try:
+        price = quote(facility, turn.knowledge.tariffs, session, running, until_ms)
+    except NoTariff as error:
+        return Due(session_id=session.session_id, problem=str(error))
+    return Due(
+        session_id=session.session_id,
+        total_cents=price.total_cents,
+        paid_cents=session.paid_cents,
+        due_cents=max(0, price.total_cents - session.paid_cents),
+        priced_until_ms=until_ms,
+    )
+
+
+def take(turn: Turn, given: PaymentOffered) -> PaymentResult:
+    """Book money taken on site. The same reference again changes nothing and is accepted again."""
+    session = turn.state.sessions.get(given.session_id)
+    if session is None:
+        return PaymentResult(accepted=False, problem=f"no open session {given.session_id}")
+    if given.reference in session.payment_references:
+        return PaymentResult(accepted=True)
+    if given.amount_cents <= 0:
+        return PaymentResult(accepted=False, problem=f"amount_cents must be above 0, got {given.amount_cents}")
+    if not session.entered_ms <= given.priced_until_ms <= turn.now_ms:
+        return PaymentResult(accepted=False, problem="priced_until_ms must lie between the entry and now")
+    turn.record(
+        PaymentTaken(
+            session_id=given.session_id,
+            amount_cents=given.amount_cents,
+            method=given.method,
+            reference=given.reference,
+            taken_by=given.taken_by,
+            priced_until_ms=given.priced_until_ms,
+        )
+    )
+    return PaymentResult(accepted=True)

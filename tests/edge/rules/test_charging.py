@@ -1,0 +1,190 @@
+"""Charging transactions: who may charge, and what each message books, whatever its order."""
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.rules import facility as rules
+from edge.rules.inputs import Authorization, AuthorizeAsked, Matches, MeterReported, StationOpened, TransactionReported
+from shared.clock import HOUR_MS, MINUTE_MS
+from shared.events import (
+    ChargingRefused,
+    EnergyMetered,
+    TransactionAuthorized,
+    TransactionEnded,
+    TransactionStarted,
+    VehicleExited,
+)
+from shared.rights import RightKind
+from tests.builders import NINE_MS, facility, right
+from tests.edge.rules.site import Site
+
+ANN = right("ann", "ANNSCAR")
+WITH_ANN = Matches(rights=(ANN,))
+
+
+def with_ann_inside() -> Site:
+    site = Site(facility(11_000, 11_000))
+    site.connect("cs-1", "cs-2")
+    site.drive_through("in-1", "ANNSCAR", ANN)
+    return site
+
+
+def test_a_token_of_a_customer_whose_car_is_inside_may_charge():
+    site = with_ann_inside()
+    assert site.give(AuthorizeAsked("cs-1", "TOKEN-ann", 1, WITH_ANN)) == Authorization("Accepted")
+
+
+def test_a_token_nobody_knows_may_not_charge():
+    site = with_ann_inside()
+    assert site.give(AuthorizeAsked("cs-1", "NOBODY", 1)).status == "Unknown"
+    assert [e.reason for e in site.of(ChargingRefused)] == ["no right for this token"]
+
+
+def test_a_token_whose_car_is_not_inside_may_not_charge():
+    site = Site(facility(11_000))
+    site.connect("cs-1")
+    assert site.give(AuthorizeAsked("cs-1", "TOKEN-ann", 1, WITH_ANN)).status == "NotAtThisLocation"
+
+
+def test_the_plate_of_the_car_parked_at_the_charger_is_enough():
+    site = with_ann_inside()
+    assert site.give(AuthorizeAsked("cs-1", "annscar", 1)).status == "Accepted"
+
+
+def test_one_car_charges_once_at_a_time():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN)
+    assert site.give(AuthorizeAsked("cs-2", "TOKEN-ann", 1, WITH_ANN)).status == "ConcurrentTx"
+
+
+def test_nobody_charges_at_a_station_that_has_not_confirmed_its_fallback():
+    site = Site(facility(11_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.drive_through("in-1", "ANNSCAR", ANN)
+    assert site.give(AuthorizeAsked("cs-1", "TOKEN-ann", 1, WITH_ANN)).status == "NotAtThisTime"
+
+
+def test_a_transaction_is_billed_by_its_register_and_belongs_to_the_parked_car():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, register_wh=5_000)
+    site.wait(3600)
+    site.transaction("cs-1", "Updated", 1, register_wh=10_000, power_w=5_000, charging_state="Charging")
+    site.wait(3600)
+    site.transaction("cs-1", "Ended", 2, register_wh=15_500)
+    [ended] = site.of(TransactionEnded)
+    assert ended.energy_wh == 10_500
+    assert ended.session_id == site.state.session_of_plate["ANNSCAR"]
+    site.drive_through("out-1", "ANNSCAR")
+    assert site.of(VehicleExited)[0].quoted_cents == 2 * 300 + round(10.5 * 40)
+
+
+def test_idle_time_runs_from_when_the_car_stopped_taking_energy():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, charging_state="Charging")
+    site.transaction("cs-1", "Updated", 1, charging_state="Charging")
+    site.wait(3600)
+    site.transaction("cs-1", "Updated", 2, charging_state="SuspendedEV")
+    site.wait(1800)
+    site.transaction("cs-1", "Ended", 3)
+    [ended] = site.of(TransactionEnded)
+    assert ended.finished_at_ms == NINE_MS + HOUR_MS
+    assert ended.ended_at_ms == NINE_MS + 90 * MINUTE_MS
+
+
+def test_a_pause_of_ours_does_not_start_the_idle_clock():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN)
+    site.transaction("cs-1", "Updated", 1, charging_state="Charging")
+    site.wait(600)
+    site.transaction("cs-1", "Updated", 2, charging_state="SuspendedEVSE")
+    site.wait(600)
+    site.transaction("cs-1", "Ended", 3)
+    [ended] = site.of(TransactionEnded)
+    assert ended.finished_at_ms == ended.ended_at_ms
+
+
+def test_a_message_that_comes_again_books_nothing_again():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN)
+    for _ in range(3):
+        site.transaction("cs-1", "Updated", 1, register_wh=100)
+    assert len(site.of(EnergyMetered)) == 1
+
+
+def test_an_ended_transaction_is_immutable():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, register_wh=0)
+    site.transaction("cs-1", "Ended", 2, register_wh=1_000)
+    site.transaction("cs-1", "Updated", 1, register_wh=900)
+    site.transaction("cs-1", "Ended", 3, register_wh=9_000)
+    assert [e.energy_wh for e in site.of(TransactionEnded)] == [1_000]
+    assert not site.state.transactions
+
+
+def test_a_token_that_comes_after_the_cable_is_booked_on_the_running_transaction():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0)
+    answer = site.transaction("cs-1", "Updated", 1, id_token="TOKEN-ann", matches=WITH_ANN)
+    assert answer == Authorization("Accepted")
+    assert site.of(TransactionAuthorized)[0].id_token == "TOKEN-ann"
+
+
+def test_an_update_whose_start_was_lost_begins_the_transaction_and_a_late_start_completes_it():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Updated", 1, register_wh=2_000, at_ms=NINE_MS + HOUR_MS)
+    site.transaction("cs-1", "Started", 0, register_wh=500, at_ms=NINE_MS, id_token="TOKEN-ann", matches=WITH_ANN)
+    site.transaction("cs-1", "Ended", 2, register_wh=3_000, at_ms=NINE_MS + 2 * HOUR_MS)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.started_at_ms) == (2_500, NINE_MS)
+    assert ended.session_id is not None
+
+
+def test_a_bare_reading_is_booked_on_the_transaction_at_its_evse():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN)
+    site.give(MeterReported("cs-1", 1, NINE_MS + 1, register_wh=700))
+    site.give(MeterReported("cs-2", 1, NINE_MS + 1, register_wh=999))
+    assert [e.register_wh for e in site.of(EnergyMetered)] == [700]
+
+
+def test_a_charging_pass_covers_the_energy():
+    site = Site(facility(11_000))
+    site.connect("cs-1")
+    holder = right("ann", "ANNSCAR", RightKind.SUBSCRIPTION, covers_charging=True)
+    site.drive_through("in-1", "ANNSCAR", holder)
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=Matches(rights=(holder,)), register_wh=0)
+    site.transaction("cs-1", "Ended", 1, register_wh=30_000)
+    site.wait(3600)
+    site.drive_through("out-1", "ANNSCAR")
+    assert site.of(VehicleExited)[0].quoted_cents == 300
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.permutations([0, 1, 2, 3]), st.lists(st.integers(0, 3), max_size=6))
+def test_the_order_and_repetition_of_messages_before_the_last_changes_no_bill(order, repeats):
+    """Four messages in any order with any repeats, then the last: the energy is the same."""
+    site = with_ann_inside()
+    for seq_no in [*order, *repeats]:
+        kind = "Started" if seq_no == 0 else "Updated"
+        details = {"id_token": "TOKEN-ann", "matches": WITH_ANN} if seq_no == 0 else {}
+        site.transaction("cs-1", kind, seq_no, register_wh=1_000 * seq_no, at_ms=NINE_MS + seq_no, **details)
+    site.transaction("cs-1", "Ended", 4, register_wh=4_000, at_ms=NINE_MS + 4)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.started_at_ms, ended.ended_at_ms) == (4_000, NINE_MS, NINE_MS + 4)
+    assert ended.session_id is not None
+
+
+def test_a_state_rebuilt_from_the_log_is_the_state_that_wrote_it():
+    site = with_ann_inside()
+    entries = []
+    for given_input in (
+        TransactionReported("cs-1", "tx", "Started", 0, NINE_MS, 1, "TOKEN-ann", matches=WITH_ANN, register_wh=1),
+        TransactionReported("cs-1", "tx", "Updated", 1, NINE_MS, 1, register_wh=50, charging_state="Charging"),
+    ):
+        entries += rules.advance(site.state, site.knowledge, given_input, site.now_ms).entries
+    assert site.of(TransactionStarted) == []
+    again = with_ann_inside().state
+    for written in entries:
+        rules.apply(again, written)
+    assert again.transactions == site.state.transactions
+    assert again.promises == site.state.promises

@@ -1,0 +1,262 @@
+"""The budget holds whatever fails: driven at random, judged by books that share no code with the rules."""
+
+from typing import Literal
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from edge.rules import books
+from edge.rules.books import BudgetError
+from edge.rules.inputs import LimitSetpoint, Matches, Started, StationClosed, StationOpened
+from provisioning.audit.power_book import PowerBook
+from shared.events import LimitSent, SitePowerSampled
+from tests.builders import facility, right
+from tests.edge.rules.site import Site
+
+
+def charge(site: Site, number: int, **details: object) -> None:
+    """A car enters and charges at station ``number``; what follows is accepted."""
+    name = f"car{number}"
+    holder = right(name, name.upper())
+    site.drive_through("in-1", name.upper(), holder)
+    site.transaction(
+        f"cs-{number}",
+        "Started",
+        0,
+        id_token=f"TOKEN-{name}",
+        matches=Matches(rights=(holder,)),
+        charging_state="Charging",
+        **details,
+    )
+
+
+def limits(site: Site) -> dict[str, int]:
+    found = {}
+    for setpoint in site.setpoints:
+        if isinstance(setpoint, LimitSetpoint):
+            found[setpoint.station_id] = setpoint.limit_w
+    return found
+
+
+def test_a_station_that_connects_gets_a_permanent_fallback_that_fits_the_budget_with_all_others():
+    site = Site(facility(11_000, 150_000, 150_000, budget_w=100_000))
+    site.connect("cs-1", "cs-2", "cs-3")
+    sent = [s for s in site.setpoints if isinstance(s, LimitSetpoint)]
+    assert [(s.limit_w, s.until_ms) for s in sent] == [(11_000, None), (44_500, None), (44_500, None)]
+
+
+def test_a_lone_car_gets_its_charger_s_rating_after_the_idle_ones_are_held_down():
+    site = Site(facility(150_000, 150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2", "cs-3")
+    before = len(site.setpoints)
+    charge(site, 1)
+    first = [s for s in site.setpoints[before:] if isinstance(s, LimitSetpoint)]
+    assert {s.station_id: s.limit_w for s in first} == {"cs-2": 0, "cs-3": 0}, "lower first"
+    site.accept_limits()
+    assert limits(site)["cs-1"] == 150_000
+
+
+def test_nothing_is_raised_while_a_lowering_is_unanswered():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    [lowering] = site.unanswered()
+    site.wait(60)
+    assert limits(site)["cs-1"] == 100_000
+    site.reply(lowering, "ACCEPTED")
+    site.accept_limits()
+    assert limits(site)["cs-1"] == 150_000
+
+
+def test_a_lowering_that_was_refused_frees_nothing():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    [lowering] = site.unanswered()
+    site.reply(lowering, "REJECTED")
+    assert limits(site)["cs-1"] == 100_000
+
+
+def test_two_cars_share_in_proportion_and_the_first_is_lowered_before_the_second_is_raised():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    charge(site, 2)
+    site.accept_limits()
+    assert limits(site) == {"cs-1": 100_000, "cs-2": 100_000}
+
+
+def test_a_lease_above_the_fallback_is_renewed_before_it_ends():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    for _ in range(100):
+        site.wait(10)
+        site.accept_limits()
+        row = site.state.promises["cs-1/1"]
+        assert row.accepted is not None
+        assert row.accepted.until_ms > site.now_ms
+
+
+def test_what_leans_on_a_charger_that_went_away_ends_before_that_charger_is_back_at_its_fallback():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    site.give(StationClosed("cs-2", "cable cut"))
+    for _ in range(60):
+        site.wait(10)
+        site.accept_limits()
+    assert site.state.promises["cs-1/1"].accepted is None or limits(site)["cs-1"] <= 100_000
+
+
+def test_a_charger_that_refuses_limits_counts_at_its_rating_and_starts_only_while_that_fits():
+    site = Site(facility(150_000, 100_000, budget_w=200_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.reply(site.unanswered()[0], "REJECTED")
+    site.connect("cs-2")
+    charge(site, 1)
+    assert site.state.transactions["cs-1/tx"].session_id is None, "100 kW of cs-2 and 150 kW do not fit 200 kW"
+
+
+def test_a_charger_that_draws_above_its_limit_is_reserved_at_what_it_draws():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    charge(site, 2)
+    site.accept_limits()
+    site.wait(40)
+    site.transaction("cs-1", "Updated", 1, power_w=130_000)
+    site.wait(31)
+    assert site.of(SitePowerSampled)[-1].worst_case_w >= 130_000 + 100_000 - 30_000
+    site.accept_limits()
+    assert limits(site)["cs-2"] <= 70_000
+
+
+def test_a_car_that_takes_little_leaves_the_rest_to_the_others():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    charge(site, 2)
+    site.accept_limits()
+    for seq_no in range(1, 8):
+        site.wait(60)
+        site.transaction("cs-1", "Updated", seq_no, power_w=20_000)
+        site.transaction("cs-2", "Updated", seq_no, power_w=limits(site)["cs-2"])
+        site.accept_limits()
+    assert limits(site)["cs-2"] == 150_000
+
+
+def test_a_limit_that_the_budget_does_not_hold_is_never_sent():
+    site = Site(facility(150_000, budget_w=100_000))
+    site.connect("cs-1")
+    rows = books.sites(site.state, site.facility, [100_000])
+    book = books.Books(rows, site.facility, site.now_ms)
+    with pytest.raises(BudgetError, match="120000 W of 100000 W"):
+        book.add("cs-1/1", 120_000, None)
+
+
+class Electrics(RuleBasedStateMachine):
+    """Stations that honour what they acknowledged, and everything else that can go wrong."""
+
+    @initialize(budget_kw=st.sampled_from([60, 120, 400]))
+    def build(self, budget_kw: int) -> None:
+        self.site = Site(facility(11_000, 22_000, 50_000, 150_000, regular=0, budget_w=budget_kw * 1000))
+        self.book = PowerBook(self.site.facility)
+        self.booked = 0
+        self.charging: dict[int, int] = {}
+        self.serial = 0
+
+    @rule(number=st.integers(1, 4))
+    def connect(self, number: int) -> None:
+        self.site.give(StationOpened(f"cs-{number}", "2.0.1"))
+
+    @rule(number=st.integers(1, 4))
+    def cut(self, number: int) -> None:
+        lost = [x for x in self.site.unanswered() if x.station_id == f"cs-{number}"]
+        for limit in lost:
+            self.site.reply(limit, "UNKNOWN")
+        self.site.give(StationClosed(f"cs-{number}", "cut"))
+
+    @precondition(lambda self: self.site.unanswered())
+    @rule(data=st.data(), outcome=st.sampled_from(["ACCEPTED", "ACCEPTED", "ACCEPTED", "REJECTED", "UNKNOWN"]))
+    def answer(self, data: st.DataObject, outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN"]) -> None:
+        self.site.reply(data.draw(st.sampled_from(self.site.unanswered())), outcome)
+
+    @rule()
+    def answer_all(self) -> None:
+        self.site.accept_limits()
+
+    @rule(number=st.integers(1, 4))
+    def arrive(self, number: int) -> None:
+        known = self.site.state.stations.get(f"cs-{number}")
+        if number in self.charging or known is None or not known.connected:
+            return
+        self.serial += 1
+        name = f"c{self.serial}"
+        holder = right(name, name.upper())
+        self.site.drive_through("in-1", name.upper(), holder)
+        answer = self.site.transaction(
+            f"cs-{number}",
+            "Started",
+            0,
+            transaction_id=name,
+            id_token=f"TOKEN-{name}",
+            matches=Matches(rights=(holder,)),
+            charging_state="Charging",
+        )
+        if answer is not None and answer.status == "Accepted":  # type: ignore[union-attr]
+            self.charging[number] = self.serial
+        else:
+            self.site.transaction(f"cs-{number}", "Ended", 1, transaction_id=name)
+
+    @precondition(lambda self: self.charging)
+    @rule(data=st.data())
+    def leave(self, data: st.DataObject) -> None:
+        number = data.draw(st.sampled_from(sorted(self.charging)))
+        self.site.transaction(f"cs-{number}", "Ended", 999, transaction_id=f"c{self.charging.pop(number)}")
+
+    @precondition(lambda self: self.charging)
+    @rule(data=st.data(), share_pct=st.integers(0, 100))
+    def meter(self, data: st.DataObject, share_pct: int) -> None:
+        number = data.draw(st.sampled_from(sorted(self.charging)))
+        accepted = self.site.state.promises[f"cs-{number}/1"].accepted
+        limit_w = 1_000 if accepted is None or accepted.until_ms < self.site.now_ms else accepted.limit_w
+        self.serial += 1
+        self.site.transaction(
+            f"cs-{number}",
+            "Updated",
+            self.serial,
+            transaction_id=f"c{self.charging[number]}",
+            power_w=limit_w * share_pct // 100,
+        )
+
+    @rule(seconds=st.sampled_from([1, 20, 95, 130, 290, 700]))
+    def wait(self, seconds: int) -> None:
+        self.site.wait(seconds)
+
+    @rule()
+    def restart_the_daemon(self) -> None:
+        self.site.answered |= {x.request_id for x in self.site.unanswered()}
+        self.site.give(Started("test"))
+
+    @invariant()
+    def the_auditor_finds_the_worst_case_within_the_budget(self) -> None:
+        for event in self.site.events[self.booked :]:
+            self.book.take(event, self.site.event_times[self.booked])
+            self.booked += 1
+        assert self.book.worst_w_max <= self.site.facility.power.budget_w
+
+    @invariant()
+    def every_limit_is_a_lease_or_a_fallback_that_fits_with_all_others(self) -> None:
+        fallbacks = {e.station_id: e.limit_w for e in self.site.of(LimitSent) if e.until_ms is None}
+        assert sum(fallbacks.values()) <= self.site.facility.power.budget_w
+
+
+Electrics.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestElectrics = Electrics.TestCase
