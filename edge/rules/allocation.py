@@ -37,6 +37,7 @@ def proportional(requests: Sequence[Request], budget_w: int) -> dict[str, int]:
             left_w -= floor_w
             served.append(request)
     beyond_w = sum(r.wanted_w - shares[r.name] for r in served)
+    left_w = min(left_w, beyond_w)
     for request in served:
         extra_w = (request.wanted_w - shares[request.name]) * left_w // beyond_w if beyond_w else 0
         floor_w = shares[request.name]

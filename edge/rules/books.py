@@ -37,13 +37,15 @@ class Site:
 
     def base_w(self) -> int:
         """What it may draw when no lease covers it. Without a fallback: its rating while a car is being charged, or
-        when it refuses limits and nobody watches it. Else nothing: a station that was never told of a token starts no
-        car on its own (OCPP 2.0.1 C10 to C14), and a car that was refused is not started (C01)."""
+        when it refuses limits and nobody watches it. Else only what was sent: a station that was never
+        told of a token starts no car on its own (OCPP 2.0.1 C10 to C14), and a car that was refused is not started
+        (C01)."""
+        sent_w = max(self.promises.fallback_pending.values(), default=0)
         if self.promises.fallback_w is not None:
-            return max(self.promises.fallback_w, *self.promises.fallback_pending.values(), 0)
+            return max(self.promises.fallback_w, sent_w)
         unwatched = self.promises.refuses_limits and not self.connected
         running = self.transaction is not None and (self.transaction.session_id is not None or self.transaction.offline)
-        return self.evse.rating_w if running or unwatched else 0
+        return self.evse.rating_w if running or unwatched else sent_w
 
     def effective_w(self, now_ms: int) -> int:
         """What it should be limited to now, as far as it has confirmed; its rating without any limit."""

@@ -114,7 +114,7 @@ def _targets(rows: list[Site], books: Books, facility: Facility, now_ms: int) ->
         if r.connected and r.promises.fallback_w is not None and not r.drawn_above_w(r.effective_w(now_ms))
     ]
     names = {r.key for r in told}
-    left_w = facility.power.budget_w - sum(max(books.highest_w(r.key), r.base_w()) for r in rows if r.key not in names)
+    left_w = facility.power.budget_w - sum(_reserved_w(r, books) for r in rows if r.key not in names)
     requests, idle = [], []
     for row in told:
         running = row.transaction
@@ -127,6 +127,12 @@ def _targets(rows: list[Site], books: Books, facility: Facility, now_ms: int) ->
     if sum(r.wanted_w for r in requests) + idle_w <= left_w:
         return {**{r.key: r.base_w() for r in idle}, **{r.name: r.wanted_w for r in requests}}
     return {**{r.key: 0 for r in idle}, **proportional(requests, left_w)}
+
+
+def _reserved_w(row: Site, books: Books) -> int:
+    """What to leave for an EVSE that cannot be told: its worst case, or the fallback that it is about to get."""
+    awaiting_w = row.share_w if row.connected and row.promises.fallback_w is None else 0
+    return max(books.highest_w(row.key), row.base_w(), awaiting_w)
 
 
 def _install_fallbacks(turn: Turn, rows: list[Site], books: Books) -> None:
