@@ -1,0 +1,1 @@
+"""One cloud over all facilities: api, link and worker processes over one PostgreSQL, a schema per context."""

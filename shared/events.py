@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, TypeAdapter
 
 from shared.facilities import Frozen, SpaceKind
-from shared.ids import Id
+from shared.ids import Id, StationId
 from shared.rights import RightRef
 
 
@@ -140,19 +140,19 @@ class PaymentTaken(Frozen):
 
 class StationConnected(Frozen):
     type: Literal["StationConnected"] = "StationConnected"
-    station_id: Id
+    station_id: StationId
     ocpp_version: str
 
 
 class StationDisconnected(Frozen):
     type: Literal["StationDisconnected"] = "StationDisconnected"
-    station_id: Id
+    station_id: StationId
     reason: str
 
 
 class StationBooted(Frozen):
     type: Literal["StationBooted"] = "StationBooted"
-    station_id: Id
+    station_id: StationId
     vendor: str
     model: str
     firmware: str
@@ -161,7 +161,7 @@ class StationBooted(Frozen):
 
 class ConnectorStatusChanged(Frozen):
     type: Literal["ConnectorStatusChanged"] = "ConnectorStatusChanged"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     connector_id: int
     status: str
@@ -169,7 +169,7 @@ class ConnectorStatusChanged(Frozen):
 
 class ChargingRefused(Frozen):
     type: Literal["ChargingRefused"] = "ChargingRefused"
-    station_id: Id
+    station_id: StationId
     evse_id: int | None
     id_token: str
     reason: str
@@ -179,7 +179,7 @@ class TransactionStarted(Frozen):
     """``seq_no`` counts a station's messages of one transaction from 0 (OCPP 2.0.1 E01.FR.07)."""
 
     type: Literal["TransactionStarted"] = "TransactionStarted"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     transaction_id: str
     seq_no: int
@@ -195,7 +195,7 @@ class TransactionAuthorized(Frozen):
     """The token came after the cable: who pays for a transaction that has already started."""
 
     type: Literal["TransactionAuthorized"] = "TransactionAuthorized"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     transaction_id: str
     seq_no: int
@@ -209,7 +209,7 @@ class EnergyMetered(Frozen):
     figure or derived from the register."""
 
     type: Literal["EnergyMetered"] = "EnergyMetered"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     transaction_id: str
     seq_no: int | None
@@ -223,7 +223,7 @@ class ChargingStateChanged(Frozen):
     """``state`` is OCPP's ChargingStateEnumType: Charging, EVConnected, SuspendedEV, SuspendedEVSE, Idle."""
 
     type: Literal["ChargingStateChanged"] = "ChargingStateChanged"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     transaction_id: str
     seq_no: int
@@ -235,7 +235,7 @@ class TransactionEnded(Frozen):
     """``finished_at_ms`` is when energy last flowed: idle time runs from there to ``ended_at_ms`` (unplugged)."""
 
     type: Literal["TransactionEnded"] = "TransactionEnded"
-    station_id: Id
+    station_id: StationId
     evse_id: int
     transaction_id: str
     seq_no: int
@@ -257,7 +257,7 @@ class LimitSent(Frozen):
 
     type: Literal["LimitSent"] = "LimitSent"
     request_id: int
-    station_id: Id
+    station_id: StationId
     evse_id: int
     limit_w: int
     from_ms: int
@@ -265,13 +265,14 @@ class LimitSent(Frozen):
 
 
 class LimitAnswered(Frozen):
-    """``outcome``: ACCEPTED, REJECTED (the station said no or CALLERROR) or UNKNOWN (no answer: it may be in force)."""
+    """``outcome``: ACCEPTED, REJECTED (the station said no or CALLERROR), UNKNOWN (no answer: it may be in force) or
+    UNSENT (it never left, so it is surely not in force and says nothing about the station)."""
 
     type: Literal["LimitAnswered"] = "LimitAnswered"
     request_id: int
-    station_id: Id
+    station_id: StationId
     evse_id: int
-    outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN"]
+    outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN", "UNSENT"]
     reason: str = ""
 
 

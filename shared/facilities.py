@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from shared.ids import Id
+from shared.ids import Id, StationId
 
 
 class Frozen(BaseModel):
@@ -92,7 +92,7 @@ class Evse(Frozen):
 class Station(Frozen):
     """A charging station, known by the id in the URL it connects to and by the SHA-256 of its password."""
 
-    station_id: Id
+    station_id: StationId
     level: ChargerLevel
     evses: tuple[Evse, ...] = Field(min_length=1)
     password_salt: str

@@ -14,6 +14,10 @@ ID_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
 Id = Annotated[str, StringConstraints(pattern=ID_PATTERN)]
 """A facility, lane, station, space, right or tariff id, such as ``boston-downtown``."""
 
+StationId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9*\-_=:+|@.]{1,48}$")]
+"""A charging station's identity as its maker set it (OCPP 2.0.1 part 2 appendix, identifierString), in the URL it
+connects to. Stays on site and in bodies; never part of a topic."""
+
 Plate = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9]{1,12}$")]
 """A number plate in the one form that is compared: upper case, no spaces or punctuation."""
 

@@ -114,6 +114,7 @@ def _payment_taken(state: FacilityState, event: PaymentTaken, _at_ms: int) -> No
 def _station_connected(state: FacilityState, event: StationConnected, _at_ms: int) -> None:
     station = state.station(event.station_id)
     station.connected, station.ocpp_version = True, event.ocpp_version
+    _try_again(state, event.station_id)
 
 
 def _station_disconnected(state: FacilityState, event: StationDisconnected, _at_ms: int) -> None:
@@ -122,6 +123,14 @@ def _station_disconnected(state: FacilityState, event: StationDisconnected, _at_
 
 def _station_booted(state: FacilityState, event: StationBooted, _at_ms: int) -> None:
     state.station(event.station_id).model = f"{event.vendor} {event.model}"
+    _try_again(state, event.station_id)
+
+
+def _try_again(state: FacilityState, station_id: str) -> None:
+    """Who has just come back is told its limits now, whatever it said to them before."""
+    for key, promises in state.promises.items():
+        if key.rsplit("/", 1)[0] == station_id:
+            promises.retry_at_ms = 0
 
 
 def _status_changed(state: FacilityState, event: ConnectorStatusChanged, _at_ms: int) -> None:
@@ -222,7 +231,7 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
     promises = state.promise(event.station_id, event.evse_id)
     if promises.in_flight == event.request_id:
         promises.in_flight = None
-    promises.retry_at_ms = 0 if event.outcome == "ACCEPTED" else at_ms + RETRY_MS
+    promises.retry_at_ms = at_ms + RETRY_MS if event.outcome in ("REJECTED", "UNKNOWN") else 0
     if event.request_id in promises.fallback_pending:
         _fallback_answered(promises, event)
         return
@@ -241,9 +250,9 @@ def _fallback_answered(promises: Promises, event: LimitAnswered) -> None:
         promises.fallback_w = promises.fallback_pending[event.request_id]
         promises.fallback_pending.clear()
         promises.refuses_limits = False
-    elif event.outcome == "REJECTED":
+    elif event.outcome != "UNKNOWN":
         del promises.fallback_pending[event.request_id]
-        promises.refuses_limits = True
+        promises.refuses_limits = promises.refuses_limits or event.outcome == "REJECTED"
 
 
 def _sampled(state: FacilityState, _event: SitePowerSampled, at_ms: int) -> None:

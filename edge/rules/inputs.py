@@ -128,12 +128,12 @@ class MeterReported:
 
 @dataclass(frozen=True, slots=True)
 class LimitReplied:
-    """What a station said to a limit, or that it said nothing in time (UNKNOWN)."""
+    """What a station said to a limit, that it said nothing in time (UNKNOWN), or that it was never sent (UNSENT)."""
 
     request_id: int
     station_id: str
     evse_id: int
-    outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN"]
+    outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN", "UNSENT"]
     reason: str = ""
 
 

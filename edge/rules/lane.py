@@ -12,8 +12,10 @@ from shared.devices import Arm, ArmPosition, Device, Loop, LoopChanged
 
 READ_TIMEOUT_MS = 10_000
 """From a car on the front loop to giving up on its plate."""
-ARM_TIMEOUT_MS = 10_000
+ARM_TIMEOUT_MS = 30_000
 """From a changed setpoint to the limit switch; the slowest boom gates take 5 s."""
+BACKED_OFF_MS = 10_000
+"""A car that left the front loop of an open lane and is not under the arm by then has gone away."""
 PASS_TIMEOUT_MS = 60_000
 """From an open arm to a car under it; then the grant is taken back."""
 RETRY_MS = 5_000
@@ -79,7 +81,11 @@ NEXT: dict[Phase, dict[Trigger, Phase]] = {
         Trigger.TIMED_OUT: Phase.FAULTED,
         **_ANY_FAULT,
     },
-    Phase.FAULTED: {Trigger.RECOVERED: Phase.LOWERING, Trigger.FAILED: Phase.FAULTED},
+    Phase.FAULTED: {
+        Trigger.RAISED: Phase.OPEN,
+        Trigger.RECOVERED: Phase.LOWERING,
+        Trigger.FAILED: Phase.FAULTED,
+    },
 }
 """Phase, trigger, next phase. A trigger that is missing for a phase changes nothing there."""
 

@@ -36,9 +36,7 @@ def signalled(turn: Turn, given: LaneSignalled) -> None:
     state = turn.state.lane(signal.lane_id)
     match signal:
         case LoopChanged():
-            trigger = lane.sense_loop(state, signal)
-            if trigger is not None:
-                _pull(turn, signal.lane_id, trigger)
+            _loop_changed(turn, signal, state)
         case ArmMoved():
             _arm_moved(turn, signal, state)
         case PlateRead():
@@ -48,10 +46,7 @@ def signalled(turn: Turn, given: LaneSignalled) -> None:
         case DeviceFailed():
             _failed(turn, signal, state)
         case DeviceRecovered():
-            if signal.device in state.failed:
-                state.failed.remove(signal.device)
-            if state.phase is Phase.FAULTED and not any(lane.fault_of(Device(d)) for d in state.failed):
-                _pull(turn, signal.lane_id, Trigger.RECOVERED)
+            _recovered(turn, signal, state)
 
 
 def due(turn: Turn) -> None:
@@ -79,14 +74,34 @@ def restarted(turn: Turn) -> None:
             turn.send(ArmSetpoint(lane_id, Arm.RAISED))
 
 
+def _loop_changed(turn: Turn, signal: LoopChanged, state: LaneState) -> None:
+    trigger = lane.sense_loop(state, signal)
+    if trigger is None:
+        return
+    _pull(turn, signal.lane_id, trigger)
+    if trigger is Trigger.LEFT and state.phase is Phase.OPEN and state.deadline_ms is not None:
+        state.deadline_ms = min(state.deadline_ms, turn.now_ms + lane.BACKED_OFF_MS)
+
+
 def _arm_moved(turn: Turn, signal: ArmMoved, state: LaneState) -> None:
     trigger = lane.sense_arm(state, signal.position)
-    if trigger is not None:
-        _pull(turn, signal.lane_id, trigger)
+    if trigger is None:
+        return
+    if state.phase is Phase.FAULTED:
+        if not _fatal(state):
+            # The arm moved after all: on with the car it was raised for, or down and ready for the next.
+            late = trigger is Trigger.RAISED and state.grant is not None
+            _pull(turn, signal.lane_id, Trigger.RAISED if late else Trigger.RECOVERED)
+        return
+    _pull(turn, signal.lane_id, trigger)
     closed = lane.ARM[state.phase] is Arm.LOWERED
     if trigger is Trigger.RAISED and closed and not state.under:
         # Found up with nobody to let through, as after a restart.
         turn.send(ArmSetpoint(signal.lane_id, Arm.LOWERED))
+
+
+def _fatal(state: LaneState) -> bool:
+    return any(lane.fault_of(Device(device)) for device in state.failed)
 
 
 def _pull(turn: Turn, lane_id: str, trigger: Trigger) -> None:
@@ -101,6 +116,8 @@ def _pull(turn: Turn, lane_id: str, trigger: Trigger) -> None:
         _pull(turn, lane_id, Trigger.ARRIVED)
     elif state.phase is Phase.RAISING and state.arm is ArmPosition.RAISED:
         _pull(turn, lane_id, Trigger.RAISED)
+    elif state.phase is Phase.LOWERING and state.arm is ArmPosition.LOWERED:
+        _pull(turn, lane_id, Trigger.LOWERED)
 
 
 def _meaning(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:
@@ -114,8 +131,10 @@ def _meaning(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:
         _through(turn, lane_id, state, step)
     elif step.after is Phase.LOWERING and step.before in (Phase.PASSING, Phase.OPEN):
         _not_through(turn, lane_id, state)
-    elif step.before is Phase.FAULTED:
+    elif step.before is Phase.FAULTED and step.after is not Phase.FAULTED:
         turn.record(LaneRestored(lane_id=lane_id))
+        if step.after is Phase.LOWERING:
+            _not_through(turn, lane_id, state)
     if step.after is Phase.IDLE:
         state.plate, state.reason = "", ""
         turn.send(DisplaySetpoint(lane_id, ()))
@@ -134,6 +153,13 @@ def _failed(turn: Turn, signal: DeviceFailed, state: LaneState) -> None:
         state.failed.append(signal.device)
     if lane.fault_of(signal.device) is not None:
         _pull(turn, signal.lane_id, Trigger.FAILED)
+
+
+def _recovered(turn: Turn, signal: DeviceRecovered, state: LaneState) -> None:
+    if signal.device in state.failed:
+        state.failed.remove(signal.device)
+    if state.phase is Phase.FAULTED and not _fatal(state):
+        _pull(turn, signal.lane_id, Trigger.RECOVERED)
 
 
 def _through(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:

@@ -36,7 +36,7 @@ class _Outlet:
         found = next((s for s in self.sent if s.request_id == request_id), None)
         if found is None:
             return
-        if outcome == "REJECTED":
+        if outcome in ("REJECTED", "UNSENT"):
             self.sent.remove(found)
         if outcome == "ACCEPTED":
             found.accepted = True

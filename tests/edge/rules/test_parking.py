@@ -213,10 +213,47 @@ def test_a_stuck_arm_takes_the_lane_out_of_service_until_the_barrier_recovers():
     site = Site(facility())
     site.loop("in-1", Loop.FRONT, occupied=True)
     site.read("in-1", "ABC")
-    site.wait(11)
+    site.wait(31)
     assert [e.fault for e in site.of(LaneFaulted)] == ["STUCK_DOWN"]
     site.give(LaneSignalled(DeviceRecovered(lane_id="in-1", device=Device.BARRIER)))
     assert site.of(LaneRestored)
+    assert site.of(EntryAbandoned)
+
+
+def test_a_slow_arm_that_rises_after_all_lets_its_car_through():
+    site = Site(facility())
+    site.loop("in-1", Loop.FRONT, occupied=True)
+    site.read("in-1", "ABC")
+    site.wait(31)
+    site.arm("in-1", ArmPosition.RAISED)
+    assert site.state.lane("in-1").phase is Phase.OPEN
+    assert site.of(LaneRestored)
+
+
+def test_an_arm_that_stuck_up_and_comes_down_after_all_serves_the_next_car():
+    site = Site(facility())
+    site.loop("in-1", Loop.FRONT, occupied=True)
+    site.read("in-1", "ABC")
+    site.arm("in-1", ArmPosition.RAISED)
+    site.loop("in-1", Loop.UNDER, occupied=True)
+    site.loop("in-1", Loop.FRONT, occupied=False)
+    site.loop("in-1", Loop.UNDER, occupied=False)
+    site.wait(31)
+    assert [e.fault for e in site.of(LaneFaulted)] == ["STUCK_UP"]
+    site.arm("in-1", ArmPosition.LOWERED)
+    site.drive_through("in-1", "XYZ")
+    assert [e.plate for e in site.of(VehicleEntered)] == ["ABC", "XYZ"]
+
+
+def test_a_car_that_backs_off_an_open_lane_does_not_hold_up_the_next_for_long():
+    site = Site(facility())
+    site.loop("in-1", Loop.FRONT, occupied=True)
+    site.read("in-1", "ABC")
+    site.arm("in-1", ArmPosition.RAISED)
+    site.loop("in-1", Loop.FRONT, occupied=False)
+    site.wait(11)
+    assert site.of(EntryAbandoned)
+    assert site.state.lane("in-1").phase is Phase.LOWERING
 
 
 def test_a_dead_loop_stops_the_lane_and_its_recovery_restores_it():

@@ -114,6 +114,57 @@ def test_what_leans_on_a_charger_that_went_away_ends_before_that_charger_is_back
     assert site.state.promises["cs-1/1"].accepted is None or limits(site)["cs-1"] <= 100_000
 
 
+def worst_case_w(site: Site) -> int:
+    """What the auditor makes of a site's log, and of half an hour in which nothing more is said."""
+    book = PowerBook(site.facility)
+    for event, at_ms in zip(site.events, site.event_times, strict=True):
+        book.take(event, at_ms)
+    book.take(SitePowerSampled(drawn_w=0, worst_case_w=0, budget_w=0), site.now_ms + 1_800_000)
+    return book.worst_w_max
+
+
+@pytest.mark.parametrize("cut_after_s", range(0, 220, 20))
+def test_a_held_charger_may_be_cut_at_any_moment(cut_after_s):
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    for second in range(0, 1_500, 10):
+        if second == cut_after_s:
+            site.give(StationClosed("cs-2", "cable cut"))
+        site.wait(10)
+        site.accept_limits()
+    assert worst_case_w(site) <= 200_000
+    assert limits(site)["cs-1"] <= 100_000, "in the end it has its fallback only"
+
+
+@pytest.mark.parametrize("dead_after_s", range(0, 420, 20))
+def test_the_daemon_may_die_at_any_moment(dead_after_s):
+    """Holds end by themselves; by then, at the worst of both clocks, nothing leans on them any more."""
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    for _ in range(0, dead_after_s, 10):
+        site.wait(10)
+        site.accept_limits()
+    assert worst_case_w(site) <= 200_000
+
+
+@pytest.mark.parametrize("silent_after_s", range(0, 420, 20))
+def test_a_held_charger_may_stop_answering_at_any_moment(silent_after_s):
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    for second in range(0, 1_500, 10):
+        site.wait(10)
+        for limit in site.unanswered():
+            if limit.station_id == "cs-1" or second < silent_after_s:
+                site.reply(limit, "ACCEPTED")
+    assert worst_case_w(site) <= 200_000
+
+
 def test_a_charger_that_refuses_limits_counts_at_its_rating_and_starts_only_while_that_fits():
     site = Site(facility(150_000, 100_000, budget_w=200_000))
     site.give(StationOpened("cs-1", "2.0.1"))
@@ -164,13 +215,15 @@ def test_a_limit_that_the_budget_does_not_hold_is_never_sent():
 class Electrics(RuleBasedStateMachine):
     """Stations that honour what they acknowledged, and everything else that can go wrong."""
 
-    @initialize(budget_kw=st.sampled_from([60, 120, 400]))
-    def build(self, budget_kw: int) -> None:
+    @initialize(budget_kw=st.sampled_from([60, 120]), commissioned=st.sampled_from([True, True, False]))
+    def build(self, budget_kw: int, *, commissioned: bool) -> None:
         self.site = Site(facility(11_000, 22_000, 50_000, 150_000, regular=0, budget_w=budget_kw * 1000))
         self.book = PowerBook(self.site.facility)
         self.booked = 0
         self.charging: dict[int, int] = {}
         self.serial = 0
+        if commissioned:
+            self.site.connect("cs-1", "cs-2", "cs-3", "cs-4")
 
     @rule(number=st.integers(1, 4))
     def connect(self, number: int) -> None:
@@ -188,11 +241,18 @@ class Electrics(RuleBasedStateMachine):
     def answer(self, data: st.DataObject, outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN"]) -> None:
         self.site.reply(data.draw(st.sampled_from(self.site.unanswered())), outcome)
 
+    @precondition(lambda self: self.site.unanswered())
+    @rule()
+    def answer_what_is_asked_now(self) -> None:
+        """One round: what the answers lead to is left unanswered."""
+        for limit in self.site.unanswered():
+            self.site.reply(limit, "ACCEPTED")
+
     @rule()
     def answer_all(self) -> None:
         self.site.accept_limits()
 
-    @rule(number=st.integers(1, 4))
+    @rule(number=st.sampled_from([1, 2, 3, 4, 3, 4]))
     def arrive(self, number: int) -> None:
         known = self.site.state.stations.get(f"cs-{number}")
         if number in self.charging or known is None or not known.connected:
@@ -258,5 +318,5 @@ class Electrics(RuleBasedStateMachine):
         assert sum(fallbacks.values()) <= self.site.facility.power.budget_w
 
 
-Electrics.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+Electrics.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestElectrics = Electrics.TestCase

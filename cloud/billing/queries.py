@@ -1,0 +1,234 @@
+"""What is asked of billing's tables."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Select, Table, func, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.billing.rules import (
+    EARNED,
+    LIVE,
+    Account,
+    ChargeStatus,
+    DiscrepancyKind,
+    PaymentKind,
+    PaymentStatus,
+    RefundStatus,
+)
+from cloud.billing.store import charge_lines, charges, discrepancies, payments, postings, refunds
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What a session costs. ``quoted_cents`` is what the lane said."""
+
+    charge_id: str
+    session_id: str
+    facility_id: str
+    customer_id: str | None
+    status: ChargeStatus
+    total_cents: int
+    tax_cents: int
+    quoted_cents: int
+    tariff_versions: tuple[str, ...]
+    entered_ms: int
+    priced_until_ms: int
+    exited_ms: int
+    log_id: str
+    seq: int
+    paid_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeLine:
+    kind: str
+    component: str | None
+    description: str
+    quantity: Decimal
+    unit: str
+    unit_price: Decimal
+    amount_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """One attempt to be paid. ``payment_id`` is also the idempotency key at the gateway."""
+
+    payment_id: str
+    charge_id: str
+    kind: PaymentKind
+    status: PaymentStatus
+    amount_cents: int
+    reference: str | None
+    gateway_customer_id: str | None
+    payment_method_id: str | None
+    card_brand: str | None
+    card_last4: str | None
+    gateway_payment_id: str | None
+    code: str | None
+    message: str | None
+    created_at_ms: int
+    submitted_at_ms: int | None
+    settled_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refund:
+    refund_id: str
+    charge_id: str
+    payment_id: str
+    amount_cents: int
+    status: RefundStatus
+    reason: str
+    requested_by: str
+    gateway_refund_id: str | None
+    code: str | None
+    created_at_ms: int
+    settled_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """What did not come out as it should; amounts in cents."""
+
+    discrepancy_id: str
+    kind: DiscrepancyKind
+    facility_id: str | None
+    session_id: str | None
+    charge_id: str | None
+    expected_cents: int
+    found_cents: int
+    detail: str
+    noticed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargeFilter:
+    """None: any. ``before`` is the place, exit and id, of the charge after which the page begins, newest first."""
+
+    facility_id: str | None = None
+    customer_id: str | None = None
+    status: ChargeStatus | None = None
+    before: tuple[int, str] | None = None
+    limit: int = 100
+
+
+async def charge(conn: AsyncConnection, charge_id: str, *, lock: bool = False) -> Charge | None:
+    """One charge, or None. ``lock``: nobody else books anything on it until the transaction ends."""
+    query = select(charges).where(charges.c.charge_id == charge_id)
+    row = await _one(conn, query.with_for_update() if lock else query)
+    return None if row is None else _charge(row)
+
+
+async def charge_of_session(conn: AsyncConnection, session_id: str) -> Charge | None:
+    """The charge of a session, or None while there is none."""
+    row = await _one(conn, select(charges).where(charges.c.session_id == session_id))
+    return None if row is None else _charge(row)
+
+
+async def find_charges(conn: AsyncConnection, wanted: ChargeFilter) -> list[Charge]:
+    """Charges by facility, customer and status, the newest exit first."""
+    query = select(charges).order_by(charges.c.exited_ms.desc(), charges.c.charge_id.desc()).limit(wanted.limit)
+    for name in ("facility_id", "customer_id", "status"):
+        value = getattr(wanted, name)
+        if value is not None:
+            query = query.where(charges.c[name] == value)
+    if wanted.before is not None:
+        query = query.where(tuple_(charges.c.exited_ms, charges.c.charge_id) < tuple_(*wanted.before))
+    return [_charge(row) for row in (await conn.execute(query)).mappings()]
+
+
+async def lines_of(conn: AsyncConnection, charge_id: str) -> list[ChargeLine]:
+    """The lines of a charge, in the order of the receipt."""
+    names = ChargeLine.__dataclass_fields__
+    query = select(*(charge_lines.c[name] for name in names)).where(charge_lines.c.charge_id == charge_id)
+    return [ChargeLine(**row) for row in (await conn.execute(query.order_by(charge_lines.c.line))).mappings()]
+
+
+async def payment(conn: AsyncConnection, payment_id: str, *, lock: bool = False) -> Payment | None:
+    """One payment, or None. ``lock``: as for a charge."""
+    query = select(payments).where(payments.c.payment_id == payment_id)
+    row = await _one(conn, query.with_for_update() if lock else query)
+    return None if row is None else _payment(row)
+
+
+async def payment_at_gateway(conn: AsyncConnection, gateway_payment_id: str) -> Payment | None:
+    """The payment that the gateway knows by that id, or None."""
+    row = await _one(conn, select(payments).where(payments.c.gateway_payment_id == gateway_payment_id))
+    return None if row is None else _payment(row)
+
+
+async def payments_of(conn: AsyncConnection, charge_id: str) -> list[Payment]:
+    """The attempts to be paid for a charge, oldest first."""
+    return [_payment(row) for row in await _of_charge(conn, payments, charge_id)]
+
+
+async def refunds_of(conn: AsyncConnection, charge_id: str) -> list[Refund]:
+    """What was, or is to be, given back of a charge, oldest first."""
+    return [_refund(row) for row in await _of_charge(conn, refunds, charge_id)]
+
+
+async def refund(conn: AsyncConnection, refund_id: str, *, lock: bool = False) -> Refund | None:
+    """One refund, or None. ``lock``: as for a charge."""
+    query = select(refunds).where(refunds.c.refund_id == refund_id)
+    row = await _one(conn, query.with_for_update() if lock else query)
+    return None if row is None else _refund(row)
+
+
+async def balances_of(conn: AsyncConnection, charge_id: str) -> dict[Account, int]:
+    """What stands on each account because of one charge, debit positive."""
+    query = (
+        select(postings.c.account, func.sum(postings.c.amount_cents))
+        .where(postings.c.charge_id == charge_id)
+        .group_by(postings.c.account)
+    )
+    return {Account(account): int(cents) for account, cents in await conn.execute(query)}
+
+
+def left_to_give_back(balances: dict[Account, int]) -> dict[Account, int]:
+    """What a refund may still take, by account: what was earned and what was received beyond it."""
+    return {account: -balances.get(account, 0) for account in (*EARNED, Account.CUSTOMER_CREDIT)}
+
+
+async def live_cents(conn: AsyncConnection, charge_id: str) -> int:
+    """What a payment that is under way may still bring in."""
+    query = select(func.coalesce(func.sum(payments.c.amount_cents), 0)).where(
+        payments.c.charge_id == charge_id, payments.c.status.in_(LIVE)
+    )
+    return int(await conn.scalar(query) or 0)
+
+
+async def find_discrepancies(conn: AsyncConnection, *, limit: int) -> list[Discrepancy]:
+    """What waits for a person to settle it, oldest first."""
+    names = Discrepancy.__dataclass_fields__
+    query = select(*(discrepancies.c[name] for name in names)).where(discrepancies.c.settled_at_ms.is_(None))
+    rows = await conn.execute(
+        query.order_by(discrepancies.c.noticed_at_ms, discrepancies.c.discrepancy_id).limit(limit)
+    )
+    return [Discrepancy(**{**row, "kind": DiscrepancyKind(row["kind"])}) for row in rows.mappings()]
+
+
+async def _one(conn: AsyncConnection, query: Select[Any]) -> Any:
+    return (await conn.execute(query)).mappings().one_or_none()
+
+
+async def _of_charge(conn: AsyncConnection, table: Table, charge_id: str) -> Sequence[Any]:
+    key = next(iter(table.primary_key))
+    query = select(table).where(table.c.charge_id == charge_id).order_by(table.c.created_at_ms, key)
+    return (await conn.execute(query)).mappings().all()
+
+
+def _charge(row: Any) -> Charge:
+    fixed = {"status": ChargeStatus(row["status"]), "tariff_versions": tuple(row["tariff_versions"])}
+    return Charge(**{**row, **fixed})
+
+
+def _payment(row: Any) -> Payment:
+    return Payment(**{**row, "kind": PaymentKind(row["kind"]), "status": PaymentStatus(row["status"])})
+
+
+def _refund(row: Any) -> Refund:
+    return Refund(**{**row, "status": RefundStatus(row["status"])})

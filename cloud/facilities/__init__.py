@@ -1,0 +1,1 @@
+"""Facilities as headquarters configures them."""

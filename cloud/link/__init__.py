@@ -1,0 +1,1 @@
+"""Both logs' cloud end: events of facilities in, exactly once; decisions of headquarters out."""

@@ -1,0 +1,211 @@
+"""The cloud's composition root: every context is put together here and nowhere else.
+
+Four processes over one database: ``api`` (HTTP), ``link`` (facilities), ``worker`` (jobs) and ``migrate``, which ends.
+Each stops cleanly on SIGTERM and SIGINT. A start-up problem is one line on stderr and exit code 2.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from cloud import config, migrations, problems
+from cloud.billing import api as billing_api
+from cloud.billing import tasks as billing_tasks
+from cloud.billing.projection import BillingProjection
+from cloud.config import Settings, SettingsError, load_settings
+from cloud.customers import api as customers_api
+from cloud.db import create_engine, transaction
+from cloud.facilities import api as facilities_api
+from cloud.gateway import Gateway
+from cloud.link.ingest import Projection
+from cloud.link.worker import LinkSettings, LinkWorker
+from cloud.sessions import api as sessions_api
+from cloud.sessions.projection import SessionsProjection
+from cloud.subscriptions import api as subscriptions_api
+from cloud.tariffs import api as tariffs_api
+from shared import logs
+from shared.clock import Clock
+
+log = logging.getLogger(__name__)
+
+START_ERROR = 2
+GRACE_REAL_S = 3
+"""Real seconds that open requests (pages that follow events stay open for hours) get to end at a stop."""
+
+NEEDED: Mapping[str, tuple[str, ...]] = {
+    "api": (config.JWT_SECRET_FILE, config.STRIPE_API_KEY, config.STRIPE_WEBHOOK_SECRET),
+    "link": (config.BROKER_URL,),
+    "worker": (config.STRIPE_API_KEY, config.SMTP_URL, config.MAIL_FROM),
+    "migrate": (),
+}
+
+PROJECTIONS: tuple[Projection, ...] = (SessionsProjection(), BillingProjection())
+"""In this order: a charge is made from the session's rows."""
+
+
+class StartError(Exception):
+    """A process cannot start; the message says what is wrong and how to mend it."""
+
+
+def run(process: str) -> int:
+    """Run ``api``, ``link``, ``worker`` or ``migrate`` with the settings of the environment; its exit code."""
+    logs.configure(process=f"cloud {process}")
+    try:
+        settings = load_settings(os.environ, NEEDED[process])
+        if process == "migrate":
+            run_migrate(settings)
+        else:
+            asyncio.run(_until_stopped({"api": run_api, "link": run_link, "worker": run_worker}[process], settings))
+    except (SettingsError, StartError) as error:
+        print(f"easypark cloud {process}: {error}", file=sys.stderr)
+        return START_ERROR
+    return 0
+
+
+async def _until_stopped(process: Callable[[Settings, asyncio.Event], Awaitable[None]], settings: Settings) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    log.info("started")
+    await process(settings, stop)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The HTTP application, ready for a server. Connections are opened when the first request needs them."""
+    app = FastAPI(title="EasyParkPlus", version="1", lifespan=_closing)
+    app.state.settings = settings
+    app.state.clock = clock(settings)
+    app.state.engine = create_engine(settings.database_url)
+    app.state.gateway = gateway(settings)
+    problems.install(app)
+    for api in (facilities_api, customers_api, tariffs_api, subscriptions_api, sessions_api, billing_api):
+        app.include_router(api.router)
+    app.add_api_route("/health", _health, tags=["operations"])
+    return app
+
+
+def clock(settings: Settings) -> Clock:
+    """The one clock of a process."""
+    return Clock(settings.timeline, time.time)
+
+
+def gateway(settings: Settings) -> Gateway:
+    """Stripe, or whatever speaks its HTTP at the address in the settings."""
+    return Gateway(settings.stripe_api_key, settings.stripe_webhook_secret, api_base=settings.stripe_api_base)
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI) -> AsyncIterator[None]:
+    yield
+    await app.state.gateway.aclose()
+    await app.state.engine.dispose()
+
+
+async def _health(request: Request) -> dict[str, str]:
+    """200 when this process and its database answer, 503 otherwise. Open to the world; says nothing else."""
+    async with transaction(request.app.state.engine) as conn:
+        await conn.execute(text("SELECT 1"))
+    return {"status": "ok"}
+
+
+async def run_api(settings: Settings, stop: asyncio.Event) -> None:
+    """Serve HTTP until stopped. Raises StartError."""
+    import uvicorn  # noqa: PLC0415 - the other processes need no server
+
+    listener = _listen(settings)
+    app = create_app(settings)
+    await _check_database(app.state.engine, settings)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=GRACE_REAL_S)
+    )
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    await serving
+
+
+async def run_link(settings: Settings, stop: asyncio.Event) -> None:
+    """Carry both logs until stopped. Raises StartError."""
+    engine = create_engine(settings.database_url)
+    await _check_database(engine, settings)
+    where = LinkSettings(settings.database_url, settings.broker_url, settings.link_shards)
+    link = asyncio.create_task(LinkWorker(where, engine, clock(settings), PROJECTIONS).run())
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    link.cancel()
+    await asyncio.gather(link, return_exceptions=stop.is_set())
+    await engine.dispose()
+
+
+async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
+    """Run jobs until stopped. Raises StartError."""
+    from cloud import job_worker  # noqa: PLC0415 - the other processes run no jobs
+    from cloud.notifications import receipts  # noqa: PLC0415 - nor do they send mail
+    from cloud.notifications.mail import Mailer  # noqa: PLC0415 - as above
+
+    engine = create_engine(settings.database_url)
+    await _check_database(engine, settings)
+    stripe = gateway(settings)
+    postman = receipts.Postman(engine, Mailer(settings.smtp_url), settings.mail_from, clock(settings))
+    tasks = {**billing_tasks.tasks(engine, stripe, clock(settings)), **receipts.tasks(postman)}
+    await job_worker.run_worker(job_worker.job_app(settings.database_url, tasks), stop)
+    await stripe.aclose()
+    await engine.dispose()
+
+
+def run_migrate(settings: Settings) -> None:
+    """Bring the database to the newest step. Raises StartError."""
+    try:
+        migrations.upgrade(settings.database_url)
+    except OperationalError as error:
+        raise _unreachable(settings, error) from error
+
+
+def _listen(settings: Settings) -> socket.socket:
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.api_host, settings.api_port))
+    except OSError as error:
+        where = f"{settings.api_host}:{settings.api_port}"
+        raise StartError(
+            f"cannot listen on {where} ({error.strerror}): stop what does, or set {config.API_PORT}"
+        ) from error
+    return listener
+
+
+async def _check_database(engine: AsyncEngine, settings: Settings) -> None:
+    """Once it runs, a process waits out any trouble with the database; at its start it says so and ends."""
+    try:
+        async with transaction(engine) as conn:
+            found = await migrations.version(conn)
+    except OperationalError as error:
+        raise _unreachable(settings, error) from error
+    if found < migrations.NEWEST:
+        raise StartError(
+            f"the database is at step {found or 'none'}, this version needs {migrations.NEWEST}:"
+            " run 'easypark cloud migrate'"
+        )
+
+
+def _unreachable(settings: Settings, error: OperationalError) -> StartError:
+    """The address without its password."""
+    url = urlsplit(settings.database_url)
+    first_line = str(error.orig).strip().splitlines()[0]
+    return StartError(
+        f"PostgreSQL at {url.hostname}:{url.port or 5432}{url.path} cannot be used ({first_line}):"
+        f" start it or set {config.DATABASE_URL}"
+    )

@@ -1,0 +1,6 @@
+"""Alembic runs this for every command: the steps run on the connection, and in the transaction, of the caller."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

@@ -1,0 +1,1 @@
+"""Messages to customers: what they say, that they arrive, and a record of every attempt."""

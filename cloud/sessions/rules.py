@@ -1,0 +1,94 @@
+"""Folding a batch of charging events into one change per transaction, so that a backlog of meter readings costs one
+row each transaction and not one each reading. Pure; the database merges the change into what it has.
+"""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from shared.events import (
+    ChargingStateChanged,
+    EnergyMetered,
+    Event,
+    TransactionAuthorized,
+    TransactionEnded,
+    TransactionStarted,
+)
+from shared.rights import RightRef
+
+ChargingEvent = TransactionStarted | TransactionAuthorized | EnergyMetered | ChargingStateChanged | TransactionEnded
+
+
+@dataclass(slots=True)
+class ChargingChange:
+    """What a batch says of one transaction; None is "nothing was said". Of each quantity and of the state the newest
+    counts, by the station's time, since a station sends them late and not all of them every time."""
+
+    station_id: str
+    transaction_id: str
+    evse_id: int
+    session_id: str | None = None
+    right: dict[str, Any] | None = None
+    started_ms: int | None = None
+    start_register_wh: int | None = None
+    finished_ms: int | None = None
+    ended_ms: int | None = None
+    energy_wh: int | None = None
+    state: str | None = None
+    state_ms: int | None = None
+    register_wh: int | None = None
+    register_ms: int | None = None
+    power_w: int | None = None
+    power_ms: int | None = None
+    soc_pct: int | None = None
+    soc_ms: int | None = None
+
+
+def charging_changes(events: Iterable[Event]) -> list[dict[str, Any]]:
+    """One row per transaction, by station and transaction; other events are passed over."""
+    changes: dict[tuple[str, str], ChargingChange] = {}
+    for event in events:
+        if isinstance(event, ChargingEvent):
+            key = (event.station_id, event.transaction_id)
+            _merge(changes.setdefault(key, ChargingChange(*key, event.evse_id)), event)
+    return [asdict(changes[key]) for key in sorted(changes)]
+
+
+def _merge(change: ChargingChange, event: ChargingEvent) -> None:
+    """An ended transaction is immutable (OCPP 2.0.1, part 2, E): what follows its end is passed over."""
+    if change.ended_ms is not None:
+        return
+    change.evse_id = event.evse_id
+    match event:
+        case TransactionStarted():
+            change.started_ms = event.started_at_ms
+            if change.start_register_wh is None:
+                change.start_register_wh = event.register_wh
+            _merge_payer(change, event.session_id, event.right)
+        case TransactionAuthorized():
+            _merge_payer(change, event.session_id, event.right)
+        case EnergyMetered():
+            _merge_newest(change, ("register_wh", "register_ms"), event.register_wh, event.metered_at_ms)
+            _merge_newest(change, ("power_w", "power_ms"), event.power_w, event.metered_at_ms)
+            _merge_newest(change, ("soc_pct", "soc_ms"), event.soc_pct, event.metered_at_ms)
+        case ChargingStateChanged():
+            _merge_newest(change, ("state", "state_ms"), event.state, event.changed_at_ms)
+        case TransactionEnded():
+            change.started_ms = event.started_at_ms
+            change.finished_ms, change.ended_ms = event.finished_at_ms, event.ended_at_ms
+            change.energy_wh = event.energy_wh
+            _merge_payer(change, event.session_id, event.right)
+
+
+def _merge_payer(change: ChargingChange, session_id: str | None, right: RightRef | None) -> None:
+    change.session_id = session_id or change.session_id
+    change.right = right.model_dump(mode="json") if right is not None else change.right
+
+
+def _merge_newest(change: ChargingChange, names: tuple[str, str], said: int | str | None, at_ms: int) -> None:
+    """``names``: of the value and of its instant."""
+    value, instant = names
+    held_ms = getattr(change, instant)
+    if said is not None and (held_ms is None or at_ms >= held_ms):
+        setattr(change, value, said)
+        setattr(change, instant, at_ms)

@@ -1,0 +1,223 @@
+"""Tables of sessions and the questions other contexts ask of them. Only ``projection`` writes here."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, select
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from cloud.db import metadata
+from shared.facilities import SpaceKind
+from shared.rights import RightRef
+
+SCHEMA = "sessions"
+
+parking_sessions = Table(
+    "parking_sessions",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("facility_id", Text, nullable=False),
+    Column("plate", Text, nullable=False),
+    Column("right", JSONB, nullable=False),
+    Column("customer_id", Text),
+    Column("space_id", Text, nullable=False),
+    Column("space_kind", Text, nullable=False),
+    Column("is_ev", Boolean, nullable=False),
+    Column("entered_ms", BigInteger, nullable=False),
+    Column("exited_ms", BigInteger),
+    Column("priced_until_ms", BigInteger),
+    Column("quoted_cents", BigInteger),
+    Column("tariff_versions", ARRAY(Text)),
+    Column("paid_cents", BigInteger, nullable=False, server_default="0"),
+    schema=SCHEMA,
+    comment="From through the entry's arm to through the exit's. paid_cents: taken on site.",
+)
+Index("ix_parking_sessions_newest", parking_sessions.c.entered_ms, parking_sessions.c.session_id)
+Index(
+    "ix_parking_sessions_newest_there",
+    parking_sessions.c.facility_id,
+    parking_sessions.c.entered_ms,
+    parking_sessions.c.session_id,
+)
+Index("ix_parking_sessions_plate", parking_sessions.c.plate)
+Index("ix_parking_sessions_customer_id", parking_sessions.c.customer_id)
+Index(
+    "ix_parking_sessions_open",
+    parking_sessions.c.facility_id,
+    parking_sessions.c.space_kind,
+    postgresql_where=parking_sessions.c.exited_ms.is_(None),
+)
+
+charging_sessions = Table(
+    "charging_sessions",
+    metadata,
+    Column("facility_id", Text, primary_key=True),
+    Column("station_id", Text, primary_key=True),
+    Column("transaction_id", Text, primary_key=True),
+    Column("evse_id", Integer, nullable=False),
+    Column("session_id", Text),
+    Column("right", JSONB),
+    Column("started_ms", BigInteger),
+    Column("start_register_wh", BigInteger),
+    Column("finished_ms", BigInteger),
+    Column("ended_ms", BigInteger),
+    Column("energy_wh", BigInteger),
+    Column("state", Text),
+    Column("state_ms", BigInteger),
+    Column("register_wh", BigInteger),
+    Column("register_ms", BigInteger),
+    Column("power_w", BigInteger),
+    Column("power_ms", BigInteger),
+    Column("soc_pct", Integer),
+    Column("soc_ms", BigInteger),
+    schema=SCHEMA,
+    comment="OCPP transactions. started_ms is unknown as long as only later messages of one came.",
+)
+Index("ix_charging_sessions_session_id", charging_sessions.c.session_id)
+Index(
+    "ix_charging_sessions_open",
+    charging_sessions.c.facility_id,
+    postgresql_where=charging_sessions.c.ended_ms.is_(None),
+)
+
+site_payments = Table(
+    "site_payments",
+    metadata,
+    Column("facility_id", Text, primary_key=True),
+    Column("log_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("session_id", Text, nullable=False),
+    Column("amount_cents", BigInteger, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("taken_by", Text, nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+Index("ix_site_payments_session_id", site_payments.c.session_id)
+
+power_samples = Table(
+    "power_samples",
+    metadata,
+    Column("facility_id", Text, primary_key=True),
+    Column("at_ms", BigInteger, primary_key=True),
+    Column("log_id", Text, primary_key=True),
+    Column("seq", BigInteger, primary_key=True),
+    Column("drawn_w", BigInteger, nullable=False),
+    Column("worst_case_w", BigInteger, nullable=False),
+    Column("budget_w", BigInteger, nullable=False),
+    schema=SCHEMA,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ParkingSession:
+    """A car's stay. ``exited_ms`` and what is settled at the exit are None while it is in."""
+
+    session_id: str
+    facility_id: str
+    plate: str
+    right: RightRef
+    customer_id: str | None
+    space_id: str
+    space_kind: SpaceKind
+    is_ev: bool
+    entered_ms: int
+    exited_ms: int | None
+    priced_until_ms: int | None
+    quoted_cents: int | None
+    tariff_versions: tuple[str, ...]
+    paid_cents: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChargingSession:
+    """One transaction at a station. ``energy_wh`` is what the register shows since the start, as far as it is known,
+    until the station settles it at the end. ``power_w`` and ``soc_pct`` are what was last reported while it ran."""
+
+    facility_id: str
+    station_id: str
+    transaction_id: str
+    evse_id: int
+    session_id: str | None
+    right: RightRef | None
+    started_ms: int | None
+    finished_ms: int | None
+    ended_ms: int | None
+    energy_wh: int | None
+    state: str | None
+    power_w: int | None
+    soc_pct: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SitePayment:
+    """Money taken at the pay machine or by an attendant."""
+
+    facility_id: str
+    log_id: str
+    seq: int
+    session_id: str
+    amount_cents: int
+    method: Literal["CASH", "CARD"]
+    reference: str
+    taken_by: str
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSample:
+    """Watts of a facility's chargers together at an instant."""
+
+    at_ms: int
+    drawn_w: int
+    worst_case_w: int
+    budget_w: int
+
+
+async def parking_session(conn: AsyncConnection, session_id: str) -> ParkingSession | None:
+    """One stay, or None."""
+    query = select(parking_sessions).where(parking_sessions.c.session_id == session_id)
+    row = (await conn.execute(query)).mappings().one_or_none()
+    return None if row is None else parking_session_of(row)
+
+
+async def charging_of(conn: AsyncConnection, session_id: str) -> tuple[ChargingSession, ...]:
+    """The charging done during a stay, oldest first."""
+    query = (
+        select(charging_sessions)
+        .where(charging_sessions.c.session_id == session_id)
+        .order_by(charging_sessions.c.started_ms, charging_sessions.c.station_id, charging_sessions.c.transaction_id)
+    )
+    return tuple(_charging_session(row) for row in (await conn.execute(query)).mappings())
+
+
+async def site_payments_of(conn: AsyncConnection, session_id: str) -> tuple[SitePayment, ...]:
+    """What was paid on site for a stay, in the order it was taken."""
+    query = (
+        select(site_payments)
+        .where(site_payments.c.session_id == session_id)
+        .order_by(site_payments.c.at_ms, site_payments.c.seq)
+    )
+    return tuple(SitePayment(**row) for row in (await conn.execute(query)).mappings())
+
+
+def parking_session_of(row: Mapping[Any, Any]) -> ParkingSession:
+    """The stay in a row of ``parking_sessions``."""
+    values = {
+        "right": RightRef.model_validate(row["right"]),
+        "space_kind": SpaceKind(row["space_kind"]),
+        "tariff_versions": tuple(row["tariff_versions"] or ()),
+    }
+    return ParkingSession(**{**row, **values})
+
+
+def _charging_session(row: Mapping[Any, Any]) -> ChargingSession:
+    energy_wh = row["energy_wh"]
+    if energy_wh is None and row["register_wh"] is not None and row["start_register_wh"] is not None:
+        energy_wh = max(0, row["register_wh"] - row["start_register_wh"])
+    right = None if row["right"] is None else RightRef.model_validate(row["right"])
+    names = ChargingSession.__dataclass_fields__
+    return ChargingSession(**{**{name: row[name] for name in names}, "right": right, "energy_wh": energy_wh})

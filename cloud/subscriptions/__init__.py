@@ -1,0 +1,1 @@
+"""Passes: plans that headquarters offers and the subscriptions that customers hold."""

@@ -1,0 +1,142 @@
+"""The box's own configuration file: where it keeps its data, whom it talks to, how its lanes are wired.
+
+What the facility *is* (spaces, prices, chargers) does not stand here: headquarters decides it and the link brings it.
+Relative paths are meant from the folder of the file. An error names the key, the value and what is allowed.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from shared.broker_url import BrokerUrl
+from shared.clock import Timeline
+from shared.ids import Id
+
+_STRICT = ConfigDict(extra="forbid")
+
+Port = Annotated[int, Field(ge=1, le=65_535)]
+Pin = Annotated[int, Field(ge=0, le=63, description="BCM number")]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be used; one line that says where and what is allowed."""
+
+
+def _readable_broker(url: str) -> str:
+    BrokerUrl.parse(url)
+    return url
+
+
+def _readable_timeline(text: str) -> str:
+    Timeline.parse(text)
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Listen:
+    """Where charging stations connect to."""
+
+    port: Port
+    host: str = "0.0.0.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Api:
+    """Where pages and machines on site ask. ``token_file`` has lines ``<sha256 of a token> <role>``."""
+
+    port: Port
+    token_file: Path
+    host: str = "127.0.0.1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Gpio:
+    """``native`` is this machine's own header; ``mock`` needs ``wire``, the Unix socket that moves its pins."""
+
+    factory: Literal["native", "mock"] = "native"
+    wire: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Pins:
+    """BCM pin numbers of one lane; ``raise_`` is written ``raise`` in the file."""
+
+    front: Pin
+    under: Pin
+    arm_up: Pin
+    arm_down: Pin
+    lower: Pin
+    raise_: Pin = Field(alias="raise")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class LaneWires:
+    """``plate_reader`` and ``display`` are serial lines: a path, or ``socket://host:port`` for a converter."""
+
+    plate_reader: str
+    display: str
+    pins: Pins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Config:
+    """Everything the daemon is told at its start. ``lanes`` is by lane id. ``broker_url`` holds a password."""
+
+    facility_id: Id
+    data_dir: Path
+    broker_url: Annotated[str, AfterValidator(_readable_broker)] = Field(repr=False)
+    ocpp: Listen
+    api: Api
+    timeline: Annotated[str, AfterValidator(_readable_timeline)] = ""
+    gpio: Gpio = Gpio()
+    lanes: dict[Id, LaneWires] = Field(default_factory=dict)
+
+
+_reader = TypeAdapter(Config)
+
+
+def read_config(path: Path) -> Config:
+    """Read a configuration file. Raises ConfigError."""
+    try:
+        table = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration {path}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not a TOML file: {error}") from error
+    return parse_config(table, path)
+
+
+def parse_config(table: dict[str, Any], path: Path) -> Config:
+    """The configuration in a table as TOML gives it; ``path`` is where it came from. Raises ConfigError."""
+    try:
+        config = _reader.validate_python(_anchored(table, path.parent))
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explain(error)}") from None  # its own text may hold the broker's password
+    if config.gpio.factory == "mock" and config.gpio.wire is None:
+        raise ConfigError(f'{path}: gpio.wire is missing: with factory = "mock" it is the path of a Unix socket')
+    return config
+
+
+def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The same table with the paths that are relative meant from ``folder``."""
+    table = dict(table)
+    for section, key in ((None, "data_dir"), ("api", "token_file"), ("gpio", "wire")):
+        holder = table if section is None else table.get(section)
+        if isinstance(holder, dict) and isinstance(holder.get(key), str):
+            anchored = {**holder, key: folder / holder[key]}
+            table = anchored if section is None else {**table, section: anchored}
+    return table
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the file"
+    if first["type"] == "missing":
+        return f"{key} is missing"
+    if first["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key} is not a setting; check its spelling"
+    shown = "" if "broker_url" in first["loc"] else f" = {first['input']!r}"
+    return f"{key}{shown}: {first['msg']}"

@@ -1,0 +1,219 @@
+"""The facility's end of both logs: its events up, the decisions of headquarters down, over MQTT.
+
+Nothing here keeps anything: what is to be sent is in the store, what was acknowledged the cloud says itself, first
+thing after every connect. So the link may be stopped, fail and start anew at any moment. Time-outs are real time.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from edge.rules.inputs import Knowledge
+from edge.store import Store
+from shared.clock import Clock
+from shared.mqtt import MqttClient
+from shared.sync import Ack, Batch, Sender, receive
+from shared.wire import Channel, Presence, WireError, decode, encode, parse_topic, topic
+
+RESEND_REAL_MS = 10_000
+TICK_REAL_S = 1.0
+_HEARD = (Channel.EVENTS_ACK, Channel.DECISIONS)
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """``broker_url`` holds a password: never log it."""
+
+    facility_id: str
+    broker_url: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """How far the two ends are apart, for pages.
+
+    ``acked`` None: the cloud has not said yet what it holds. ``knowledge_at_ms`` is the lived instant at which this
+    facility last knew that it holds every decision; None: not since the daemon started.
+    """
+
+    connected: bool
+    problem: str | None
+    head: int
+    acked: int | None
+    backlog: int | None
+    decisions_held: int
+    decisions_head: int
+    knowledge_at_ms: int | None
+
+
+class Link:
+    """``run`` is one life of the link: it lasts until cancelled or until the store fails."""
+
+    def __init__(
+        self, settings: LinkSettings, store: Store, clock: Clock, *, learn: Callable[[Knowledge], None]
+    ) -> None:
+        self.problem: str | None = None
+        self.malformed = 0
+        self._settings = settings
+        self._store = store
+        self._clock = clock
+        self._learn = learn
+        self._sender = Sender(store.log_id)
+        self._acked: int | None = None
+        self._decisions = (0, 0)
+        self._knowledge_at_ms: int | None = None
+        self._stirred = asyncio.Event()
+        self._client: MqttClient | None = None
+
+    def stir(self) -> None:
+        """There may be something to send; the runtime says so after every commit."""
+        self._stirred.set()
+
+    def view(self) -> LinkView:
+        """The state of things now."""
+        client, head = self._client, self._store.head
+        return LinkView(
+            connected=client is not None and client.connected,
+            problem=self.problem or (client.problem if client is not None else "the link is not running"),
+            head=head,
+            acked=self._acked,
+            backlog=None if self._acked is None else head - self._acked,
+            decisions_held=self._decisions[0],
+            decisions_head=self._decisions[1],
+            knowledge_at_ms=self._knowledge_at_ms,
+        )
+
+    async def run(self) -> None:
+        """Connect and keep both logs moving. Raises a group with sqlite3.Error when decisions cannot be stored."""
+        facility_id = self._settings.facility_id
+        client = MqttClient(
+            self._settings.broker_url,
+            client_id=f"easypark-edge-{facility_id}",
+            subscriptions=[topic(facility_id, channel) for channel in _HEARD],
+            will=(topic(facility_id, Channel.PRESENCE), encode(self._presence(online=False))),
+        )
+        client.on_connected = self._start_over
+        self._client = client
+        async with client:
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._keep_sending(client))
+                    tasks.create_task(self._keep_hearing(client))
+            finally:
+                self._publish(Channel.PRESENCE, encode(self._presence(online=False)), retain=True)
+                self._client = None
+
+    def _start_over(self) -> None:
+        """A new connection: the other side may be another, or restored from a backup. Ask what it holds."""
+        self._sender = Sender(self._store.log_id)
+        self._publish(Channel.PRESENCE, encode(self._presence(online=True)), retain=True)
+        self._stirred.set()
+
+    def _presence(self, *, online: bool) -> Presence:
+        return Presence(
+            facility_id=self._settings.facility_id,
+            online=online,
+            at_ms=self._clock.now_ms(),
+            log_id=self._store.log_id,
+            head=self._store.head,
+            version=self._settings.version,
+        )
+
+    # Up.
+
+    async def _keep_sending(self, client: MqttClient) -> None:
+        while True:
+            self._stirred.clear()
+            if client.connected and self._sender.wants_to_send(self._store.head, _now_real_ms()):
+                await self._offer()
+            # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with a stir.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_REAL_S):
+                    await self._stirred.wait()
+
+    async def _offer(self) -> None:
+        asked = self._sender
+        payload, upto = await self._store.in_reader(self._batch, asked.acked)
+        if self._sender is not asked:
+            self._stirred.set()  # an ack or a reconnect came meanwhile: look again
+        elif self._publish(Channel.EVENTS, payload):
+            self._sender = asked.offered(upto, _now_real_ms() + RESEND_REAL_MS)
+
+    def _batch(self, acked: int | None) -> tuple[bytes, int]:
+        """The next batch as bytes and how far it goes; an empty one when it is not known what the cloud holds."""
+        head = self._store.head
+        after = acked or 0
+        entries = () if acked is None else self._store.sync_entries(after=after)
+        upto = entries[-1].position if entries else after
+        batch = Batch(
+            log_id=self._store.log_id,
+            after=after,
+            upto=upto,
+            entries=entries,
+            head=max(head, upto),
+            sent_at_ms=self._clock.now_ms(),
+        )
+        return encode(batch), upto
+
+    # Down.
+
+    async def _keep_hearing(self, client: MqttClient) -> None:
+        while True:
+            await self._take(*await client.messages.get())
+
+    async def _take(self, heard_topic: str, payload: bytes) -> None:
+        try:
+            channel = parse_topic(heard_topic).channel
+            if channel is Channel.EVENTS_ACK:
+                self._take_ack(decode(Ack, payload))
+            elif channel is Channel.DECISIONS:
+                await self._take_decisions(await self._store.in_reader(decode, Batch, payload))
+        except WireError as error:
+            self.malformed += 1
+            if self.malformed == 1:
+                _log.error("malformed message, counted and ignored from now on", extra={"problem": str(error)})
+
+    def _take_ack(self, ack: Ack) -> None:
+        head = self._store.head
+        if ack.log_id == self._store.log_id and ack.upto > head:
+            self._tell(
+                f"the cloud holds {ack.upto} entries of log {ack.log_id}, this box only {head}: its data folder is an"
+                " older copy; move it away to begin a new log"
+            )
+            return
+        self._sender = self._sender.acknowledged(ack, head)
+        if self._sender.acked is not None:
+            self._acked, self.problem = self._sender.acked, None
+            self._stirred.set()
+
+    async def _take_decisions(self, batch: Batch) -> None:
+        held = self._store.decisions_held(batch.log_id)
+        entries, upto = receive(held, batch)
+        if upto > held:
+            changed = await self._store.in_writer(
+                self._store.apply_decisions, batch.log_id, entries, upto, complete=upto >= batch.head
+            )
+            if changed:
+                self._learn(self._store.knowledge())
+        self._decisions = (upto, max(batch.head, upto))
+        if upto >= batch.head:
+            self._knowledge_at_ms = self._clock.now_ms()
+        self._publish(Channel.DECISIONS_ACK, encode(Ack(log_id=batch.log_id, upto=upto)))
+
+    def _publish(self, channel: Channel, payload: bytes, *, retain: bool = False) -> bool:
+        facility_id = self._settings.facility_id
+        return self._client is not None and self._client.publish(topic(facility_id, channel), payload, retain=retain)
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:
+            _log.error(problem)
+        self.problem = problem
+
+
+def _now_real_ms() -> int:
+    return round(time.monotonic() * 1_000)

@@ -1,0 +1,230 @@
+"""OCPP 2.0.1, from the station: what each of its 25 messages means to the rules, and how it is answered (part 2).
+
+Every message gets the answer its schema asks for. What the product does not do yet is refused in the word that the
+specification has for it (``UnknownVendorId``, ``Failed``, ``Rejected``), so that a station goes on without it.
+"""
+
+from types import MappingProxyType
+
+from ocpp.v201.enums import (
+    Action,
+    AuthorizationStatusEnumType,
+    DataTransferStatusEnumType,
+    GenericStatusEnumType,
+    GetCertificateStatusEnumType,
+    Iso15118EVCertificateStatusEnumType,
+    MessageFormatEnumType,
+    NotifyEVChargingNeedsStatusEnumType,
+    ReadingContextEnumType,
+    RegistrationStatusEnumType,
+    TransactionEventEnumType,
+)
+
+from edge.ocpp import metering, v201_calls
+from edge.ocpp.moments import instant, written
+from edge.ocpp.rpc import Payload
+from edge.ocpp.version import Handler, Request, Version
+from edge.rules.inputs import (
+    Answer,
+    Authorization,
+    AuthorizeAsked,
+    BootReported,
+    ConnectorReported,
+    Input,
+    MeterReported,
+    TransactionReported,
+)
+
+HEARTBEAT_INTERVAL_S = 300
+"""Lived time. Its answer sets the station's clock (G02), on which leases lean; that a station is dead is seen sooner,
+by the pings of the connection."""
+_MESSAGE_MAX = 512
+_CONTEXT_OF = MappingProxyType(
+    {
+        TransactionEventEnumType.started: ReadingContextEnumType.transaction_begin,
+        TransactionEventEnumType.ended: ReadingContextEnumType.transaction_end,
+    }
+)
+
+
+def token_of(payload: Payload) -> str | None:
+    """The id token that a request carries, as written. It may be empty (type NoAuthorization); None is none at all."""
+    token = payload.get("idToken")
+    return token["idToken"] if token is not None else None
+
+
+# What messages mean.
+
+
+def _nothing(_asked: Request) -> tuple[Input, ...]:
+    return ()
+
+
+def _booted(asked: Request) -> tuple[Input, ...]:
+    station = asked.payload["chargingStation"]
+    return (
+        BootReported(
+            station_id=asked.station_id,
+            vendor=station["vendorName"],
+            model=station["model"],
+            firmware=station.get("firmwareVersion", ""),
+            reason=asked.payload["reason"],
+        ),
+    )
+
+
+def _status(asked: Request) -> tuple[Input, ...]:
+    told = asked.payload
+    return (ConnectorReported(asked.station_id, told["evseId"], told["connectorId"], told["connectorStatus"]),)
+
+
+def _authorize(asked: Request) -> tuple[Input, ...]:
+    return (AuthorizeAsked(asked.station_id, token_of(asked.payload) or "", None, asked.matches),)
+
+
+def _transaction(asked: Request) -> tuple[Input, ...]:
+    told = asked.payload
+    about = told["transactionInfo"]
+    at_ms = instant(told["timestamp"], asked.received_at_ms)
+    context = _CONTEXT_OF.get(told["eventType"], "")
+    reading = metering.read(told.get("meterValue", ()), received_at_ms=at_ms, context=context)
+    return (
+        TransactionReported(
+            station_id=asked.station_id,
+            transaction_id=about["transactionId"],
+            kind=told["eventType"],
+            seq_no=told["seqNo"],
+            at_ms=at_ms,
+            evse_id=told["evse"]["id"] if "evse" in told else None,
+            id_token=token_of(told),
+            offline=told.get("offline", False),
+            charging_state=about.get("chargingState"),
+            register_wh=reading.register_wh,
+            power_w=reading.power_w,
+            soc_pct=reading.soc_pct,
+            stopped_reason=about.get("stoppedReason"),
+            matches=asked.matches,
+        ),
+    )
+
+
+def _metered(asked: Request) -> tuple[Input, ...]:
+    """EVSE 0 is the station's own grid meter (J01): it is no reading of any car."""
+    evse_id = asked.payload["evseId"]
+    reading = metering.read(asked.payload["meterValue"], received_at_ms=asked.received_at_ms)
+    if evse_id == 0 or reading.empty:
+        return ()
+    return (
+        MeterReported(asked.station_id, evse_id, reading.at_ms, reading.register_wh, reading.power_w, reading.soc_pct),
+    )
+
+
+# How they are answered.
+
+
+def _empty(_asked: Request, _answer: Answer | None) -> Payload:
+    return {}
+
+
+def _time(asked: Request, _answer: Answer | None) -> Payload:
+    return {"currentTime": written(asked.received_at_ms)}
+
+
+def _registered(asked: Request, _answer: Answer | None) -> Payload:
+    return {
+        "currentTime": written(asked.received_at_ms),
+        "interval": HEARTBEAT_INTERVAL_S,
+        "status": RegistrationStatusEnumType.accepted,
+    }
+
+
+def _token_info(answer: Authorization) -> Payload:
+    info: Payload = {"status": answer.status}
+    if answer.reason and answer.status != AuthorizationStatusEnumType.accepted:
+        info["personalMessage"] = {"format": MessageFormatEnumType.utf8, "content": answer.reason[:_MESSAGE_MAX]}
+    return info
+
+
+def _authorized(_asked: Request, answer: Answer | None) -> Payload:
+    """Without a judgement nobody charges."""
+    judged = answer if isinstance(answer, Authorization) else Authorization("Invalid", "no judgement was made")
+    return {"idTokenInfo": _token_info(judged)}
+
+
+def _transaction_booked(_asked: Request, answer: Answer | None) -> Payload:
+    return {"idTokenInfo": _token_info(answer)} if isinstance(answer, Authorization) else {}
+
+
+def _unknown_vendor(_asked: Request, _answer: Answer | None) -> Payload:
+    return {"status": DataTransferStatusEnumType.unknown_vendor_id}
+
+
+def _no_contract_certificate(_asked: Request, _answer: Answer | None) -> Payload:
+    """M01: there is no certificate provisioning service behind this CSMS; the empty EXI is what the schema needs."""
+    return {"status": Iso15118EVCertificateStatusEnumType.failed, "exiResponse": ""}
+
+
+def _no_certificate_status(_asked: Request, _answer: Answer | None) -> Payload:
+    """M06: no OCSP responder is asked."""
+    return {"status": GetCertificateStatusEnumType.failed}
+
+
+def _not_signed(_asked: Request, _answer: Answer | None) -> Payload:
+    """A02: a request that goes to no certificate authority is Rejected, or the station would wait for a certificate."""
+    reason = {"reasonCode": "UnsupportedRequest", "additionalInfo": "this CSMS signs no certificates"}
+    return {"status": GenericStatusEnumType.rejected, "statusInfo": reason}
+
+
+def _needs_unserved(_asked: Request, _answer: Answer | None) -> Payload:
+    """K15: no schedule will be made for these needs; the limit in force stays (Rejected: service not available)."""
+    return {"status": NotifyEVChargingNeedsStatusEnumType.rejected}
+
+
+def _schedule_noted(_asked: Request, _answer: Answer | None) -> Payload:
+    """K15.FR.11: Accepted means processed, not approved."""
+    return {"status": GenericStatusEnumType.accepted}
+
+
+_NOTED = Handler(_nothing, _empty)
+
+HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
+    {
+        Action.authorize: Handler(_authorize, _authorized),
+        Action.boot_notification: Handler(_booted, _registered),
+        Action.cleared_charging_limit: _NOTED,
+        Action.data_transfer: Handler(_nothing, _unknown_vendor),
+        Action.firmware_status_notification: _NOTED,
+        Action.get_15118_ev_certificate: Handler(_nothing, _no_contract_certificate),
+        Action.get_certificate_status: Handler(_nothing, _no_certificate_status),
+        Action.heartbeat: Handler(_nothing, _time),
+        Action.log_status_notification: _NOTED,
+        Action.meter_values: Handler(_metered, _empty),
+        Action.notify_charging_limit: _NOTED,
+        Action.notify_customer_information: _NOTED,
+        Action.notify_display_messages: _NOTED,
+        Action.notify_ev_charging_needs: Handler(_nothing, _needs_unserved),
+        Action.notify_ev_charging_schedule: Handler(_nothing, _schedule_noted),
+        Action.notify_event: _NOTED,
+        Action.notify_monitoring_report: _NOTED,
+        Action.notify_report: _NOTED,
+        Action.publish_firmware_status_notification: _NOTED,
+        Action.report_charging_profiles: _NOTED,
+        Action.reservation_status_update: _NOTED,
+        Action.security_event_notification: _NOTED,
+        Action.sign_certificate: Handler(_nothing, _not_signed),
+        Action.status_notification: Handler(_status, _empty),
+        Action.transaction_event: Handler(_transaction, _transaction_booked),
+    }
+)
+
+VERSION = Version(
+    name="2.0.1",
+    subprotocol="ocpp2.0.1",
+    handlers=HANDLERS,
+    token_of=token_of,
+    unit_question=v201_calls.unit_question,
+    unit_from=v201_calls.unit_from,
+    limit_call=v201_calls.limit_call,
+    limit_outcome=v201_calls.limit_outcome,
+    settings_calls=v201_calls.settings_calls,
+)

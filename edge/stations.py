@@ -1,0 +1,198 @@
+"""The WebSocket server that charging stations connect to, and which of them are there.
+
+Compression is off: it costs 33 kB a connection, and security profiles 2 and 3 forbid it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MappingProxyType
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+from websockets.typing import Subprotocol
+
+from edge import schemas
+from edge.ocpp import v201
+from edge.ocpp.rpc import FRAME_BYTES_MAX, Answered, Dialect, Payload, Problem, Refused
+from edge.ocpp.version import CallBody
+from edge.rules.inputs import Answer, Input, Knowledge, LimitReplied, LimitSetpoint, Matches
+from edge.station_admission import Refusal, admit, station_id_of
+from edge.station_calls import NOT_CONNECTED, StationAway, limit_replied
+from edge.station_link import Journal, StationLink, Surroundings
+from shared.clock import Clock
+
+VERSIONS = MappingProxyType({version.subprotocol: version for version in (v201.VERSION,)})
+"""By subprotocol, the one preferred first."""
+CLOSE_REAL_S = 1.0
+"""How long a closing handshake may take; a station that is gone keeps its successor waiting no longer."""
+REFUSALS_REMEMBERED = 1_000
+
+_log = logging.getLogger(__name__)
+
+
+class InvalidCall(ValueError):  # noqa: N818  (says what is invalid: the caller's call)
+    """A call that the station's OCPP version does not have, or whose payload its schema refuses."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.description)
+        self.problem = problem
+
+
+@dataclass(frozen=True, slots=True)
+class Transport:
+    """Time-outs in real seconds, and who is told of every frame. A dead station is noticed within ``ping_every`` plus
+    ``pong_within``."""
+
+    ping_every_real_s: float = 20.0
+    pong_within_real_s: float = 20.0
+    call_timeout_real_s: float = 30.0
+    journal: Journal | None = None
+
+
+DEFAULT_TRANSPORT = Transport()
+
+
+@dataclass(frozen=True, slots=True)
+class StationStatus:
+    """``last_seen_ms``: when its last frame came, in lived time; None when it never was here since the start."""
+
+    connected: bool
+    last_seen_ms: int | None
+
+
+class StationServer:
+    """All stations of a facility. ``serve`` is its life; everything runs in its event loop."""
+
+    def __init__(
+        self,
+        *,
+        submit: Callable[[Input], Awaitable[Answer | None]],
+        knowledge: Callable[[], Knowledge],
+        clock: Clock,
+        matches_for_token: Callable[[str], Awaitable[Matches]],
+        transport: Transport = DEFAULT_TRANSPORT,
+    ) -> None:
+        """Compiles the schemas: raises ``schemas.SchemaSetError`` when the installed ones are not those expected."""
+        self._around = Surroundings(
+            submit, knowledge, clock, matches_for_token, transport.journal, transport.call_timeout_real_s
+        )
+        self._transport = transport
+        self._dialects: dict[str, Dialect] = {v201.VERSION.subprotocol: schemas.v201_dialect()}
+        self._links: dict[str, StationLink] = {}
+        self._last_seen_ms: dict[str, int] = {}
+        self._refusals: dict[tuple[str, str], None] = {}
+        self._unsent: asyncio.Queue[LimitReplied] = asyncio.Queue()
+        self.port = 0
+        self.listening = asyncio.Event()
+
+    async def serve(self, host: str, port: int) -> None:
+        """Serve until cancelled. ``port`` 0 takes a free one; ``self.port`` says which, once ``listening`` is set.
+
+        Raises OSError when the address cannot be taken, and what ``submit`` raises for a limit that could not be sent:
+        the rules must hear of it, or the daemon end.
+        """
+        async with serve(
+            self._connected,
+            host,
+            port,
+            process_request=self._admit,
+            select_subprotocol=_select,
+            compression=None,
+            max_size=FRAME_BYTES_MAX,
+            ping_interval=self._transport.ping_every_real_s,
+            ping_timeout=self._transport.pong_within_real_s,
+            close_timeout=CLOSE_REAL_S,
+            server_header=None,
+        ) as server:
+            self.port = next(iter(server.sockets)).getsockname()[1]
+            self.listening.set()
+            while True:
+                await self._around.submit(await self._unsent.get())
+
+    def send_limit(self, setpoint: LimitSetpoint) -> None:
+        """Send a limit as soon as the station may be asked. Its outcome is submitted as a LimitReplied: REJECTED as
+        well when it certainly was never sent."""
+        link = self._links.get(setpoint.station_id)
+        unsent = (setpoint, NOT_CONNECTED) if link is None else link.send_limit(setpoint)
+        if unsent is not None:
+            self._unsent.put_nowait(limit_replied(*unsent))
+
+    async def call(self, station_id: str, action: str, payload: Payload) -> Answered | Refused:
+        """Call a station with a message's own payload and wait for what it says.
+
+        Raises InvalidCall (and nothing is sent), StationAway, StationBusy, or NoAnswer when the outcome is unknown.
+        """
+        link = self._links.get(station_id)
+        if link is None:
+            raise StationAway(f"{station_id} is not connected")
+        if (problem := link.judge(action, payload)) is not None:
+            raise InvalidCall(problem)
+        return await link.request(CallBody(action, payload))
+
+    def connected(self) -> tuple[str, ...]:
+        """The ids of the stations that are connected."""
+        return tuple(sorted(self._links))
+
+    def status(self) -> dict[str, StationStatus]:
+        """Every configured station, and whether it is there."""
+        facility = self._around.knowledge().facility
+        known = [] if facility is None else [s.station_id for s in facility.stations]
+        seen_ms = self._last_seen_ms | {name: link.last_seen_ms for name, link in self._links.items()}
+        return {name: StationStatus(name in self._links, seen_ms.get(name)) for name in known}
+
+    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
+        verdict = admit(self._around.knowledge().facility, request.path, request.headers.get("Authorization"))
+        if not isinstance(verdict, Refusal):
+            return None
+        self._log_refusal(station_id_of(request.path), verdict, connection)
+        response = connection.respond(verdict.status, f"{verdict.status.phrase}\n")
+        if verdict.status is HTTPStatus.UNAUTHORIZED:
+            response.headers["WWW-Authenticate"] = 'Basic realm="charging stations", charset="UTF-8"'
+        return response
+
+    def _log_refusal(self, station_id: str, refusal: Refusal, connection: ServerConnection) -> None:
+        """Once per station and reason: a station tries again for ever, and so does who guesses passwords."""
+        key = (station_id, refusal.reason)
+        if key in self._refusals:
+            return
+        if len(self._refusals) >= REFUSALS_REMEMBERED:
+            del self._refusals[next(iter(self._refusals))]
+        self._refusals[key] = None
+        about = {"station_id": station_id[:48], "reason": refusal.reason, "peer": str(connection.remote_address)}
+        _log.warning("station refused", extra=about)
+
+    async def _connected(self, socket: ServerConnection) -> None:
+        facility = self._around.knowledge().facility
+        request = socket.request
+        station = facility.station(station_id_of(request.path)) if facility and request else None
+        version = VERSIONS.get(socket.subprotocol or "")
+        if station is None or version is None:
+            # OCPP-J 3.1.2: without a common version the handshake is completed, then the connection is closed.
+            await socket.close(1002, f"offer one of the subprotocols {', '.join(VERSIONS)}")
+            return
+        dialect = self._dialects[version.subprotocol]
+        link = StationLink(socket, station, version=version, dialect=dialect, around=self._around)
+        await self._live(station.station_id, link)
+
+    async def _live(self, station_id: str, link: StationLink) -> None:
+        """Run a link. It takes the place of the station's older one, whose end the rules hear of first."""
+        self._forget_refusals(station_id)
+        older = self._links.get(station_id)
+        self._links[station_id] = link
+        try:
+            await link.run(older)
+        finally:
+            self._last_seen_ms[station_id] = link.last_seen_ms
+            if self._links.get(station_id) is link:
+                del self._links[station_id]
+
+    def _forget_refusals(self, station_id: str) -> None:
+        self._refusals = {key: None for key in self._refusals if key[0] != station_id}
+
+
+def _select(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """Our preferred one of those offered; None completes the handshake without any."""
+    return next((Subprotocol(name) for name in VERSIONS if name in offered), None)

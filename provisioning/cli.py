@@ -1,0 +1,169 @@
+"""The ``easypark`` command. Each subcommand imports what it needs and no more, so that a process starts quickly.
+
+A start-up problem is one line on standard error that says what and how to mend it, and exit code 2.
+"""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from provisioning.local.errors import SetupError
+
+USAGE_ERROR = 2
+ROLES = ("customer", "attendant", "manager", "hq", "finance", "device")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; the process's exit code."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and not options.passes_on:
+        parser.error(f"unrecognised: {' '.join(rest)}")
+    options.rest = rest
+    run: Callable[[argparse.Namespace], int] = options.run
+    try:
+        return run(options)
+    except SetupError as error:
+        print(f"easypark: {error}", file=sys.stderr)
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="easypark", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.set_defaults(passes_on=False)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_demo(commands.add_parser("demo", help="two facilities, a cloud and a day of drivers on this machine"))
+    edge = commands.add_parser("edge", help="the daemon of one facility")
+    edge.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
+    edge.set_defaults(run=_edge)
+    cloud = commands.add_parser("cloud", help="one of the cloud's processes; settings come from the environment")
+    cloud.add_argument("process", choices=("api", "link", "worker", "migrate"))
+    cloud.set_defaults(run=_cloud)
+    world = commands.add_parser("world", help="simulated cars and charging stations, at the wire")
+    world.add_argument("--config", type=Path, required=True, help="the world's TOML or JSON file")
+    world.set_defaults(run=_world)
+    stand_in = commands.add_parser(
+        "stripe-stand-in", help="a server that speaks Stripe's HTTP; for demos only", add_help=False
+    )
+    stand_in.set_defaults(run=_stripe_stand_in, passes_on=True)
+    mailbox = commands.add_parser("mailbox", help="a mail server that keeps each message as a file")
+    mailbox.add_argument("--folder", type=Path, required=True, help="the Maildir to keep messages in")
+    mailbox.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
+    mailbox.set_defaults(run=_mailbox)
+    token = commands.add_parser("token", help="a token for the API, signed with EASYPARK_JWT_SECRET_FILE")
+    token.add_argument("--role", choices=ROLES, required=True)
+    token.add_argument("--subject", required=True, help="whom it names: a customer's, clerk's or device's id")
+    token.add_argument("--hours", type=float, default=12.0, help="how long it is valid (default: 12)")
+    token.set_defaults(run=_token)
+    return parser
+
+
+def _add_demo(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--speed", type=_above_zero, default=30.0, help="lived seconds per real second (default: 30)")
+    demo.add_argument("--fresh", action="store_true", help="remove what earlier runs left, then start")
+    demo.add_argument("--for", dest="duration", type=_duration, metavar="TIME", help="live that long (2h), audit, end")
+    demo.add_argument("--headless", action="store_true", help="for scripts: do not invite to a page")
+    demo.add_argument("--summary", type=Path, metavar="FILE", help="where a --for run writes its figures, as JSON")
+    demo.add_argument("--seed", type=int, help="which customers and cars there are (default: 1, or what the data has)")
+    demo.add_argument("--port", type=_port, help="of the page and the API (default: 8080, or any when that is taken)")
+    demo.add_argument("--state", type=Path, metavar="DIR", help="where the data is kept (default: .easypark/demo)")
+    demo.set_defaults(run=_demo)
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1000:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1000, got {text}")
+    return value
+
+
+def _port(text: str) -> int:
+    value = int(text)
+    if not 0 < value < 65536:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 65535, got {text}")
+    return value
+
+
+def _duration(text: str) -> int:
+    """``90s``, ``30m``, ``2h``, ``1d`` as lived milliseconds."""
+    units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    try:
+        amount_ms = round(float(text[:-1]) * units[text[-1:]])
+    except (ValueError, KeyError):
+        raise argparse.ArgumentTypeError(f"say a number and s, m, h or d, such as 2h; got {text!r}") from None
+    if amount_ms <= 0:
+        raise argparse.ArgumentTypeError(f"must be above 0, got {text!r}")
+    return amount_ms
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from provisioning.demo.run import Wish, run  # noqa: PLC0415 - start-up time
+
+    return run(
+        Wish(
+            speed=options.speed,
+            seed=options.seed,
+            port=options.port,
+            fresh=options.fresh,
+            duration_ms=options.duration,
+            headless=options.headless,
+            summary=options.summary,
+            state=options.state,
+        )
+    )
+
+
+def _edge(options: argparse.Namespace) -> int:
+    from edge.main import run  # noqa: PLC0415 - start-up time
+
+    return run(options.config)
+
+
+def _cloud(options: argparse.Namespace) -> int:
+    from cloud.main import run  # noqa: PLC0415 - start-up time
+
+    return run(options.process)
+
+
+def _world(options: argparse.Namespace) -> int:
+    from hardware.simulator.world.main import run  # noqa: PLC0415 - start-up time
+
+    return run(options.config)
+
+
+def _stripe_stand_in(options: argparse.Namespace) -> int:
+    from provisioning.stripe_stand_in.main import main as stand_in  # noqa: PLC0415 - start-up time
+
+    return stand_in(options.rest)
+
+
+def _mailbox(options: argparse.Namespace) -> int:
+    from provisioning.mailbox import run  # noqa: PLC0415 - start-up time
+
+    return run(options.folder, options.port)
+
+
+def _token(options: argparse.Namespace) -> int:
+    from cloud.auth import Role, issue_token  # noqa: PLC0415 - start-up time
+
+    file = os.environ.get("EASYPARK_JWT_SECRET_FILE")
+    if not file:
+        raise SetupError("EASYPARK_JWT_SECRET_FILE is not set: name the file that the API reads its secret from")
+    try:
+        secret = Path(file).read_text().strip()
+        token = issue_token(
+            secret,
+            role=Role(options.role),
+            subject=options.subject,
+            ttl_s=round(options.hours * 3600),
+            now_s=int(time.time()),
+        )
+    except OSError as error:
+        raise SetupError(f"EASYPARK_JWT_SECRET_FILE: cannot read {file} ({error.strerror})") from error
+    except ValueError as error:
+        raise SetupError(str(error)) from error
+    print(token)
+    return 0

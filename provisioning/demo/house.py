@@ -1,0 +1,194 @@
+"""The whole house of a demo: every process, in the order in which one needs the other, as much at once as can be."""
+
+import sqlite3
+import time
+from pathlib import Path
+
+import psycopg
+
+from cloud.auth import Role, issue_token
+from hardware.simulator.customers import customers
+from hardware.simulator.population import Settings
+from provisioning.demo import configs
+from provisioning.demo.facilities import FACILITY_IDS
+from provisioning.demo.figures import Cloud, LogHead, log_head
+from provisioning.demo.lived import LivedTime
+from provisioning.demo.places import Wires, choose_ports, draw_secrets, web
+from provisioning.demo.prices import tariffs
+from provisioning.demo.programs import Addresses, Part, Program, Programs, Stage
+from provisioning.demo.seed import Gate, Launch, seed
+from provisioning.demo.stack import Say, Stack
+from provisioning.local.broker import Broker
+from provisioning.local.errors import SetupError
+from provisioning.local.postgres import Postgres
+from provisioning.local.state import State
+from shared.facilities import Facility
+
+TOLD_TIMEOUT_REAL_S = 60.0
+MIGRATE_TIMEOUT_REAL_S = 120.0
+PAGE_TOKEN_TTL_S = 30 * 24 * 3600
+_FILLED = "filled"
+_POLL_REAL_S = 0.05
+
+
+class House:
+    """``open`` starts everything, ``close`` stops it and keeps the data. All calls come from the main thread."""
+
+    def __init__(self, state: State, lived: LivedTime, *, say: Say, port: int | None) -> None:
+        """Chooses ports and draws secrets, starts nothing. Raises SetupError."""
+        self.state = state
+        self.stack = Stack(say)
+        self._say = say
+        self._lived = lived
+        self._began = time.monotonic()
+        self._ports = choose_ports(state, port)
+        self._secrets = draw_secrets(state)
+        self._wires = Wires(state)
+        self._postgres = Postgres(state.folder / "postgres")
+        self._broker = Broker(state.folder / "broker", facility_ids=FACILITY_IDS)
+        timeline = str(lived.timeline)
+        self._configs = configs.Configs(state, self._ports, self._secrets, self._wires, timeline)
+        self._programs = Programs(
+            logs=state.subfolder("logs"), timeline=timeline, ports=self._ports, secrets=self._secrets
+        )
+        self._edges: dict[str, Program] = {}
+
+    def open(self, seed_number: int) -> None:
+        """Start everything, fill an empty cloud, and let the drivers come. Raises SetupError."""
+        facilities = configs.facilities(self.state)
+        outside = self._start_ground()
+        addresses = Addresses(self._postgres.url(), {"cloud": self._broker.url()})
+        self._migrate(addresses)
+        cloud = [self._programs.cloud(process, addresses) for process in ("api", "link", "worker")]
+        files = {name: self._configs.edge(name, self._broker.url(name)) for name in facilities}
+        self._edges = self._programs.edges(files, {name: facility.name for name, facility in facilities.items()})
+        for program in (*cloud, *self._edges.values()):
+            self.stack.start(program)
+        for program in (*outside, *cloud, *self._edges.values()):
+            self.stack.wait_until_ready(program)
+            self._progress(f"{program.name} is up")
+        self._fill(seed_number, facilities)
+        self._await_told()
+        self._start_world(seed_number)
+
+    def _start_ground(self) -> list[Program]:
+        outside = [
+            self._programs.stripe(self.state.subfolder("stripe")),
+            self._programs.mailbox(self.state.folder / "mailbox"),
+        ]
+        self._broker.spawn()
+        for program in outside:
+            self.stack.start(program)
+        self._postgres.spawn()
+        self._keep_ground("The MQTT broker", self._broker, part="broker")
+        self._keep_ground("PostgreSQL", self._postgres)
+        return outside
+
+    def _keep_ground(self, name: str, server: Postgres | Broker, part: Part | None = None) -> None:
+        """Hand over a server that was spawned to the stack, once it is ready."""
+        server.wait_until_ready()
+        self.stack.start(Program(name, server.process, Stage.GROUND, lambda: True, part))
+        self._progress(f"{name} is up")
+
+    def _migrate(self, addresses: Addresses) -> None:
+        program = self._programs.cloud("migrate", addresses)
+        program.child.start()
+        ended = program.child.wait(MIGRATE_TIMEOUT_REAL_S)
+        if not ended or program.child.exit_code != 0:
+            program.child.kill()
+            raise SetupError(
+                f"the database cannot be brought up to date ({program.how_it_ended()}): {program.last_words()}"
+                f" (log: {program.child.log}); mend that, or start over with --fresh, which loses the data"
+            )
+        self._progress("The database is up to date")
+
+    def _fill(self, seed_number: int, facilities: dict[str, Facility]) -> None:
+        """Once per database: its decision log's id tells whether this one was filled already."""
+        cloud = self.cloud()
+        try:
+            mark = {"seed": seed_number, "log_id": cloud.log_id()}
+        finally:
+            cloud.close()
+        if self.state.remembered(_FILLED) == mark:
+            return
+        launch = Launch(
+            name=f"driver-{seed_number}",
+            facilities=tuple(facilities.values()),
+            tariffs=tariffs(),
+            customers=tuple(customers(str(seed_number), Settings(facility_ids=FACILITY_IDS).customers)),
+        )
+        seed(Gate(self.page(), self._secrets.jwt, web(self._ports.stripe)), launch)
+        self.state.keep(_FILLED, mark)
+        self._progress(f"{len(launch.facilities)} facilities and {len(launch.customers)} customers are registered")
+
+    def _await_told(self) -> None:
+        """Cars come only when each facility holds every decision: who is registered is let in from the first minute."""
+        give_up = time.monotonic() + TOLD_TIMEOUT_REAL_S
+        cloud = self.cloud()
+        try:
+            while not cloud.has_told(FACILITY_IDS):
+                self.stack.tend()
+                if time.monotonic() > give_up:
+                    raise SetupError(
+                        f"the facilities did not hear of every decision within {TOLD_TIMEOUT_REAL_S:.0f} s:"
+                        f" look at the logs of cloud-link and edge in {self.state.folder / 'logs'}"
+                    )
+                time.sleep(_POLL_REAL_S)
+        finally:
+            cloud.close()
+        self._progress("The facilities know prices and customers")
+
+    def _start_world(self, seed_number: int) -> None:
+        starts_at_ms = self._lived.starts_at_ms
+        world = self._programs.world(self._configs.world(seed=seed_number, starts_at_ms=starts_at_ms))
+        time.sleep(self._lived.clock.real_s_until(starts_at_ms))
+        self.stack.start(world)
+        self._progress("Drivers are on their way")
+
+    def _progress(self, what: str) -> None:
+        self._say(f"{time.monotonic() - self._began:6.1f} s  {what}")
+
+    def page(self) -> str:
+        """The address of the page and the API."""
+        return web(self._ports.api)
+
+    def page_with_token(self) -> str:
+        """The address of the page with what lets its reader in. Holds a token: for the owner's eyes."""
+        token = issue_token(
+            self._secrets.jwt, role=Role.HQ, subject="demo", ttl_s=PAGE_TOKEN_TTL_S, now_s=int(time.time())
+        )
+        return f"{self.page()}/?token={token}"
+
+    def cloud(self) -> Cloud:
+        """A reading connection to the cloud's database. Raises SetupError when there is none."""
+        try:
+            return Cloud(self._postgres.url())
+        except psycopg.OperationalError as error:
+            raise SetupError(
+                f"PostgreSQL does not answer: {error}; look at {self.state.folder / 'postgres'}"
+            ) from error
+
+    @property
+    def database_url(self) -> str:
+        return self._postgres.url()
+
+    def edge_logs(self) -> dict[str, Path]:
+        """Each facility's log file."""
+        return {name: self._configs.edge_log(name) for name in FACILITY_IDS}
+
+    def log_heads(self) -> dict[str, LogHead]:
+        """How far each facility's log has come. Raises SetupError."""
+        try:
+            return {name: log_head(file) for name, file in self.edge_logs().items()}
+        except sqlite3.Error as error:
+            raise SetupError(f"a facility's log cannot be read: {error}") from error
+
+    def start_edges(self) -> None:
+        """Start the boxes on site again, after ``stack.release(Stage.EDGE)``."""
+        for program in self._edges.values():
+            self.stack.start(program)
+
+    def close(self) -> None:
+        """Stop everything, from above; the data is kept."""
+        self.stack.stop()
+        self._wires.close()

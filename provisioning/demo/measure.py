@@ -1,0 +1,119 @@
+"""A measured run: live a given time, stop the traffic, let everything drain, audit, and say whether it reconciles."""
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from provisioning.audit.edge_log import AuditError
+from provisioning.audit.report import Report, audit
+from provisioning.demo.figures import Cloud
+from provisioning.demo.house import House
+from provisioning.demo.lived import LivedTime
+from provisioning.demo.programs import Stage
+from provisioning.demo.summary import Run, Site, summary
+from provisioning.local.errors import SetupError
+
+DRAIN_TIMEOUT_REAL_S = 90.0
+TRIES = 5
+_TEND_REAL_S = 0.1
+_TELL_EVERY_REAL_S = 15.0
+
+
+def check_writable(file: Path | None) -> None:
+    """Say before the run, not after it, that its figures could not be written. Raises SetupError."""
+    if file is None:
+        return
+    try:
+        file.open("a").close()
+    except OSError as error:
+        raise SetupError(f"cannot write {file} ({error.strerror}): choose another file with --summary") from error
+
+
+class Measurement:
+    """One measured run of a house that is open."""
+
+    def __init__(self, house: House, lived: LivedTime, *, say: Callable[[str], None]) -> None:
+        self._house = house
+        self._lived = lived
+        self._say = say
+
+    def live(self, duration_ms: int) -> None:
+        """Live until ``duration_ms`` after the run's first instant."""
+        end_ms = self._lived.starts_at_ms + duration_ms
+        tell_at = time.monotonic() + _TELL_EVERY_REAL_S
+        while self._lived.clock.now_ms() < end_ms:
+            self._tend()
+            if time.monotonic() >= tell_at:
+                tell_at += _TELL_EVERY_REAL_S
+                left_s = self._lived.clock.real_s_until(end_ms)
+                self._say(f"{left_s:6.0f} s  to go")
+
+    def _tend(self) -> None:
+        self._lived.tend()
+        self._house.stack.tend()
+        time.sleep(_TEND_REAL_S)
+
+    def conclude(self, *, seed: int, duration_ms: int) -> dict[str, object]:
+        """Stop the traffic, let both sides come together, audit. The summary. Raises SetupError."""
+        self._house.stack.release(Stage.WORLD)
+        self._say("The drivers are stopped; waiting until every event and job is through")
+        failures: list[str] = []
+        cloud = self._house.cloud()
+        try:
+            if not self._drain(cloud):
+                failures.append(f"not drained within {DRAIN_TIMEOUT_REAL_S:.0f} s: {cloud.jobs()} jobs are left")
+            try:
+                report = audit(self._house.edge_logs(), self._house.database_url)
+            except AuditError as error:
+                raise SetupError(f"there is nothing to audit: {error}") from error
+            return summary(
+                Run(
+                    seed=seed,
+                    speed=self._lived.timeline.speed,
+                    lived_ms=duration_ms,
+                    sites=self._sites(cloud, report),
+                    money=cloud.money(),
+                    failures=[*failures, *report.failures],
+                )
+            )
+        finally:
+            cloud.close()
+
+    def _sites(self, cloud: Cloud, report: Report) -> dict[str, Site]:
+        heads = self._house.log_heads()
+        return {
+            name: Site(figures, events_in_cloud=cloud.events_of(name, heads[name].log_id))
+            for name, figures in report.facilities.items()
+        }
+
+    def _drain(self, cloud: Cloud) -> bool:
+        """Bring both sides together and the boxes to rest. A box that writes a last event while it is stopped is
+        started again to hand it over; False when that, or a job, takes too long."""
+        give_up = time.monotonic() + DRAIN_TIMEOUT_REAL_S
+        for _ in range(TRIES):
+            while not (cloud.holds(self._house.log_heads()) and cloud.jobs() == 0):
+                if time.monotonic() > give_up:
+                    return False
+                self._tend()
+            self._house.stack.release(Stage.EDGE)
+            if cloud.holds(self._house.log_heads()) and self._jobs_end(cloud, give_up):
+                return True
+            self._house.start_edges()
+        return False
+
+    def _jobs_end(self, cloud: Cloud, give_up: float) -> bool:
+        while cloud.jobs():
+            if time.monotonic() > give_up:
+                return False
+            self._tend()
+        return True
+
+
+def write(found: dict[str, object], file: Path | None) -> None:
+    """Write the summary, to standard output when there is no file."""
+    text = json.dumps(found, indent=2)
+    if file is None:
+        print(text)
+    else:
+        file.write_text(f"{text}\n")

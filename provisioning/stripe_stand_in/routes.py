@@ -1,0 +1,40 @@
+"""Which endpoint answers which request. Everything that is not here is unknown to the stand-in, and it says so."""
+
+from provisioning.stripe_stand_in import charges, customers, hooks, intents, refunds, setups
+from provisioning.stripe_stand_in.call import Endpoint
+
+ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
+    ("POST", "/v1/customers", customers.create_customer),
+    ("GET", "/v1/customers", customers.list_customers),
+    ("GET", "/v1/customers/{id}", customers.retrieve_customer),
+    ("POST", "/v1/customers/{id}", customers.update_customer),
+    ("DELETE", "/v1/customers/{id}", customers.delete_customer),
+    ("GET", "/v1/customers/{id}/payment_methods", customers.list_methods_of),
+    ("POST", "/v1/payment_methods", customers.create_method),
+    ("GET", "/v1/payment_methods", customers.list_methods),
+    ("GET", "/v1/payment_methods/{id}", customers.retrieve_method),
+    ("POST", "/v1/payment_methods/{id}/attach", customers.attach_method),
+    ("POST", "/v1/payment_methods/{id}/detach", customers.detach_method),
+    ("POST", "/v1/setup_intents", setups.create),
+    ("GET", "/v1/setup_intents", setups.list_all),
+    ("GET", "/v1/setup_intents/{id}", setups.retrieve),
+    ("POST", "/v1/setup_intents/{id}/confirm", setups.confirm),
+    ("POST", "/v1/setup_intents/{id}/cancel", setups.cancel),
+    ("POST", "/v1/payment_intents", intents.create),
+    ("GET", "/v1/payment_intents", intents.list_all),
+    ("GET", "/v1/payment_intents/{id}", intents.retrieve),
+    ("POST", "/v1/payment_intents/{id}/confirm", intents.confirm),
+    ("POST", "/v1/payment_intents/{id}/capture", intents.capture),
+    ("POST", "/v1/payment_intents/{id}/cancel", intents.cancel),
+    ("GET", "/v1/charges", charges.list_all),
+    ("GET", "/v1/charges/{id}", charges.retrieve),
+    ("POST", "/v1/refunds", refunds.create),
+    ("GET", "/v1/refunds", refunds.list_all),
+    ("GET", "/v1/refunds/{id}", refunds.retrieve),
+    ("POST", "/v1/webhook_endpoints", hooks.create),
+    ("GET", "/v1/webhook_endpoints", hooks.list_all),
+    ("GET", "/v1/webhook_endpoints/{id}", hooks.retrieve),
+    ("DELETE", "/v1/webhook_endpoints/{id}", hooks.delete),
+    ("GET", "/v1/events", hooks.list_events),
+    ("GET", "/v1/events/{id}", hooks.retrieve_event),
+)
