@@ -26,6 +26,7 @@ from cloud.billing import tasks as billing_tasks
 from cloud.billing.projection import BillingProjection
 from cloud.config import Settings, SettingsError, load_settings
 from cloud.customers import api as customers_api
+from cloud.dashboard import api as dashboard_api
 from cloud.db import create_engine, transaction
 from cloud.facilities import api as facilities_api
 from cloud.gateway import Gateway
@@ -43,6 +44,9 @@ log = logging.getLogger(__name__)
 START_ERROR = 2
 GRACE_REAL_S = 3
 """Real seconds that open requests (pages that follow events stay open for hours) get to end at a stop."""
+
+CANCEL_AGAIN_REAL_S = 3
+"""A cancellation can be swallowed (``asyncio.wait_for`` of Python 3.11, in libraries), so it is said again."""
 
 NEEDED: Mapping[str, tuple[str, ...]] = {
     "api": (config.JWT_SECRET_FILE, config.STRIPE_API_KEY, config.STRIPE_WEBHOOK_SECRET),
@@ -92,6 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for api in (facilities_api, customers_api, tariffs_api, subscriptions_api, sessions_api, billing_api):
         app.include_router(api.router)
+    dashboard_api.install(app)
     app.add_api_route("/health", _health, tags=["operations"])
     return app
 
@@ -124,15 +129,18 @@ async def run_api(settings: Settings, stop: asyncio.Event) -> None:
     """Serve HTTP until stopped. Raises StartError."""
     import uvicorn  # noqa: PLC0415 - the other processes need no server
 
+    from cloud.server import Server  # noqa: PLC0415 - as above
+
     listener = _listen(settings)
     app = create_app(settings)
     await _check_database(app.state.engine, settings)
-    server = uvicorn.Server(
+    server = Server(
         uvicorn.Config(app, log_config=None, access_log=False, ws="none", timeout_graceful_shutdown=GRACE_REAL_S)
     )
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    app.state.live.close()
     server.should_exit = True
     await serving
 
@@ -145,7 +153,9 @@ async def run_link(settings: Settings, stop: asyncio.Event) -> None:
     link = asyncio.create_task(LinkWorker(where, engine, clock(settings), PROJECTIONS).run())
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    link.cancel()
+    while not link.done():
+        link.cancel()
+        await asyncio.wait({link}, timeout=CANCEL_AGAIN_REAL_S)
     await asyncio.gather(link, return_exceptions=stop.is_set())
     await engine.dispose()
 
@@ -161,7 +171,7 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     stripe = gateway(settings)
     postman = receipts.Postman(engine, Mailer(settings.smtp_url), settings.mail_from, clock(settings))
     tasks = {**billing_tasks.tasks(engine, stripe, clock(settings)), **receipts.tasks(postman)}
-    await job_worker.run_worker(job_worker.job_app(settings.database_url, tasks), stop)
+    await job_worker.run_worker(settings.database_url, tasks, stop)
     await stripe.aclose()
     await engine.dispose()
 
@@ -175,7 +185,8 @@ def run_migrate(settings: Settings) -> None:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    listener = socket.socket()
+    # Named as TCP, or asyncio leaves TCP_NODELAY off and every answer waits 40 ms for a delayed acknowledgement.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.api_host, settings.api_port))

@@ -1,6 +1,5 @@
 """Where the MQTT broker is, in one line of configuration."""
 
-import ssl
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -50,10 +49,3 @@ class BrokerUrl:
             password=unquote(parts.password) if parts.password else None,
             **options,
         )
-
-    def tls_context(self) -> ssl.SSLContext:
-        """What an ``mqtts`` connection is made with. Raises OSError (ssl.SSLError) for files that cannot be used."""
-        context = ssl.create_default_context(cafile=self.ca)
-        if self.cert:
-            context.load_cert_chain(self.cert, self.key)
-        return context

@@ -12,6 +12,7 @@ import logging
 import random
 import select
 import socket
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -47,6 +48,14 @@ def backoff_real_s(failures: int, share: float) -> float:
     doubled = BACKOFF_MIN_REAL_S * 2.0 ** min(failures - 1, 16)
     whole = min(BACKOFF_MAX_REAL_S, doubled)
     return whole * (0.5 + share / 2)
+
+
+def _tls_context(broker: BrokerUrl) -> ssl.SSLContext:
+    """Raises OSError (ssl.SSLError) for certificate files that cannot be used."""
+    context = ssl.create_default_context(cafile=broker.ca)
+    if broker.cert:
+        context.load_cert_chain(broker.cert, broker.key)
+    return context
 
 
 class MqttClient:
@@ -206,7 +215,7 @@ class _Life:
         """Connect and serve until the connection ends or ``stop`` is set. Returns why it ended, for people."""
         try:
             if self._broker.tls:
-                self._client.tls_set_context(self._broker.tls_context())
+                self._client.tls_set_context(_tls_context(self._broker))
             self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_REAL_S)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver takes
             return f"cannot connect to {self._broker}: {error}"

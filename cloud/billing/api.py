@@ -7,7 +7,8 @@ from pydantic import BaseModel, Field
 
 from cloud.auth import Caller, Role, require
 from cloud.billing import collecting, queries, refunding, webhooks
-from cloud.billing.queries import Charge, ChargeFilter, ChargeLine, Discrepancy, Payment, Refund
+from cloud.billing.queries import ChargeFilter
+from cloud.billing.records import Charge, ChargeLine, Discrepancy, Payment, Refund
 from cloud.billing.refunding import NothingToRefund, RefundRequest
 from cloud.billing.rules import ChargeStatus
 from cloud.db import Connection, transaction

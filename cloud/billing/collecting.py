@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud import jobs
 from cloud.billing import ledger, queries
-from cloud.billing.queries import Charge, Payment
+from cloud.billing.records import Charge, Payment
 from cloud.billing.rules import KIND_OF_METHOD, LIVE, Account, ChargeStatus, PaymentKind, PaymentStatus
 from cloud.billing.store import payments
 from cloud.sessions.store import SitePayment

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud import jobs
 from cloud.billing import queries
-from cloud.billing.queries import Charge, Payment, Refund
+from cloud.billing.records import Charge, Payment, Refund
 from cloud.billing.rules import (
     Account,
     ChargeStatus,

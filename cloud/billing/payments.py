@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud import jobs
 from cloud.billing import ledger, queries
-from cloud.billing.queries import Payment
+from cloud.billing.records import Payment
 from cloud.billing.rules import LIVE, PaymentStatus
 from cloud.billing.store import payments
 from cloud.customers.store import customer, payment_method_of

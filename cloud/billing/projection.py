@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from cloud.billing import collecting, ledger, queries
 from cloud.billing.ledger import Finding
 from cloud.billing.pricing import stay_of
-from cloud.billing.queries import Charge
+from cloud.billing.records import Charge
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind, charge_postings
 from cloud.billing.store import charge_lines, charges
 from cloud.facilities.store import facility as facility_of

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Select, Table, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.billing.records import Charge, ChargeLine, Discrepancy, Payment, Refund
 from cloud.billing.rules import (
     EARNED,
     LIVE,
@@ -19,90 +19,6 @@ from cloud.billing.rules import (
     RefundStatus,
 )
 from cloud.billing.store import charge_lines, charges, discrepancies, payments, postings, refunds
-
-
-@dataclass(frozen=True, slots=True)
-class Charge:
-    """What a session costs. ``quoted_cents`` is what the lane said."""
-
-    charge_id: str
-    session_id: str
-    facility_id: str
-    customer_id: str | None
-    status: ChargeStatus
-    total_cents: int
-    tax_cents: int
-    quoted_cents: int
-    tariff_versions: tuple[str, ...]
-    entered_ms: int
-    priced_until_ms: int
-    exited_ms: int
-    log_id: str
-    seq: int
-    paid_at_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class ChargeLine:
-    kind: str
-    component: str | None
-    description: str
-    quantity: Decimal
-    unit: str
-    unit_price: Decimal
-    amount_cents: int
-
-
-@dataclass(frozen=True, slots=True)
-class Payment:
-    """One attempt to be paid. ``payment_id`` is also the idempotency key at the gateway."""
-
-    payment_id: str
-    charge_id: str
-    kind: PaymentKind
-    status: PaymentStatus
-    amount_cents: int
-    reference: str | None
-    gateway_customer_id: str | None
-    payment_method_id: str | None
-    card_brand: str | None
-    card_last4: str | None
-    gateway_payment_id: str | None
-    code: str | None
-    message: str | None
-    created_at_ms: int
-    submitted_at_ms: int | None
-    settled_at_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Refund:
-    refund_id: str
-    charge_id: str
-    payment_id: str
-    amount_cents: int
-    status: RefundStatus
-    reason: str
-    requested_by: str
-    gateway_refund_id: str | None
-    code: str | None
-    created_at_ms: int
-    settled_at_ms: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Discrepancy:
-    """What did not come out as it should; amounts in cents."""
-
-    discrepancy_id: str
-    kind: DiscrepancyKind
-    facility_id: str | None
-    session_id: str | None
-    charge_id: str | None
-    expected_cents: int
-    found_cents: int
-    detail: str
-    noticed_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud import jobs
 from cloud.billing import ledger, queries
-from cloud.billing.queries import Payment, Refund
+from cloud.billing.records import Payment, Refund
 from cloud.billing.rules import PaymentKind, PaymentStatus, RefundStatus
 from cloud.billing.store import refunds
 from cloud.db import transaction

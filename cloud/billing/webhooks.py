@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing import ledger, payments, queries, refunding
 from cloud.billing.ledger import Finding
-from cloud.billing.queries import Refund
+from cloud.billing.records import Refund
 from cloud.billing.rules import DiscrepancyKind, RefundStatus
 from cloud.billing.store import webhooks
 from cloud.customers.accounts import payment_method_attached

@@ -7,6 +7,7 @@ Anything may be dropped here (a full mailbox, a failed transaction, no broker): 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import psycopg
@@ -62,6 +63,9 @@ class Surroundings:
     monotonic_ms: Callable[[], int]
     head: DecisionsHead
     ingests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INGESTS_AT_ONCE))
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set before conversations are cancelled: ``asyncio.wait_for`` of Python 3.11, which the database's driver uses, can
+    swallow a cancellation, and then this ends the loop."""
 
 
 class Conversation:
@@ -95,7 +99,7 @@ class Conversation:
 
     async def run(self) -> None:
         """Converse for ever; trouble, of whatever kind, is this facility's alone."""
-        while True:
+        while not self._around.stopping.is_set():
             try:
                 await self._converse()
             except (SQLAlchemyError, psycopg.Error) as error:
@@ -103,10 +107,11 @@ class Conversation:
             except Exception:
                 log.exception("%s: the conversation failed, starting over", self.facility_id)
             self.start_over()
-            await asyncio.sleep(RESTART_REAL_S)
+            if not self._around.stopping.is_set():
+                await asyncio.sleep(RESTART_REAL_S)
 
     async def _converse(self) -> None:
-        while True:
+        while not self._around.stopping.is_set():
             while not self._mailbox.empty():
                 await self._take(*self._mailbox.get_nowait())
             if self._online:
@@ -115,12 +120,10 @@ class Conversation:
             await self._rest()
 
     async def _rest(self) -> None:
-        try:
-            await asyncio.wait_for(self._stirred.wait(), TICK_REAL_S)
-        except TimeoutError:
-            return
-        finally:
-            self._stirred.clear()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TICK_REAL_S):
+                await self._stirred.wait()
+        self._stirred.clear()
 
     async def _take(self, channel: Channel, payload: bytes) -> None:
         try:

@@ -70,12 +70,15 @@ class LinkWorker:
         """Carry both logs until cancelled. Raises only for a defect: trouble with the database or broker is waited
         out."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._watch_decisions())
-            await self._remember(group)
-            async with self._client:
-                while True:
-                    message_topic, payload = await self._client.messages.get()
-                    self._hear(group, message_topic, payload)
+            try:
+                group.create_task(self._watch_decisions())
+                await self._remember(group)
+                async with self._client:
+                    while True:
+                        message_topic, payload = await self._client.messages.get()
+                        self._hear(group, message_topic, payload)
+            finally:
+                self._around.stopping.set()
 
     def _hear(self, group: asyncio.TaskGroup, message_topic: str, payload: bytes) -> None:
         try:
@@ -116,13 +119,14 @@ class LinkWorker:
 
     async def _watch_decisions(self) -> None:
         """Wake the conversations when a decision was committed: by NOTIFY within milliseconds, by looking at worst."""
-        while True:
+        stopping = self._around.stopping
+        while not stopping.is_set():
             try:
                 async with await psycopg.AsyncConnection.connect(
                     conninfo(self._settings.database_url), autocommit=True
                 ) as listener:
                     await listener.execute(f"LISTEN {CHANNEL}")
-                    while True:
+                    while not stopping.is_set():
                         await self._look()
                         async for _ in listener.notifies(timeout=POLL_REAL_S, stop_after=1):
                             pass

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.billing import queries
 from cloud.billing.ledger import SEND_PAYMENT_FAILED, SEND_RECEIPT
-from cloud.billing.queries import Charge
+from cloud.billing.records import Charge
 from cloud.customers.rules import Customer
 from cloud.customers.store import customer as customer_of
 from cloud.db import transaction
@@ -123,7 +123,7 @@ async def _account(conn: AsyncConnection, charge_id: str) -> _Account:
     if charge is None or facility is None or session is None:
         raise LookupError(f"charge {charge_id}, its facility or its session is not known here")
     customer = await customer_of(conn, charge.customer_id) if charge.customer_id else None
-    return _Account(charge, customer, rules.stay(facility, session, charge))
+    return _Account(charge, customer, rules.stay(facility, charge, session.plate))
 
 
 async def _receipt(conn: AsyncConnection, account: _Account) -> _Letter:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from cloud.billing.queries import Charge, ChargeLine, Payment
+from cloud.billing.records import Charge, ChargeLine, Payment
 from cloud.billing.rules import PaymentKind, PaymentStatus
-from cloud.sessions.store import ParkingSession
 from shared.clock import MINUTE_MS, to_local
 from shared.facilities import Facility
 from shared.money import format_usd
@@ -92,12 +91,12 @@ def failed_payment(charge: Charge, payment: Payment, *, customer: str, stay: Sta
     )
 
 
-def stay(facility: Facility, session: ParkingSession, charge: Charge) -> Stay:
+def stay(facility: Facility, charge: Charge, plate: str) -> Stay:
     """A session in the facility's own time."""
     return Stay(
         facility=facility.name,
         address=facility.address,
-        plate=session.plate,
+        plate=plate,
         entered=local_time(charge.entered_ms, facility.zone),
         left=local_time(charge.exited_ms, facility.zone),
         duration=duration(charge.exited_ms - charge.entered_ms),

@@ -89,7 +89,7 @@ def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> 
                 evse=evse,
                 share_w=shares_w[len(found)],
                 connected=known is not None and known.connected,
-                promises=state.promise(station.station_id, evse.evse_id),
+                promises=state.promises.get(key) or Promises(),
                 transaction=running.get(key),
             )
         )

@@ -219,4 +219,5 @@ def _send(turn: Turn, row: Site, books: Books, limit_w: int, until_ms: int | Non
         until_ms=until_ms,
     )
     turn.record(sent)
+    row.promises = turn.state.promise(row.station_id, row.evse.evse_id)
     turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, sent.limit_w, sent.from_ms, sent.until_ms))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from edge.rules.allocation import fallbacks
 from edge.rules.books import Books, Site, sites
 from edge.rules.inputs import Knowledge
-from edge.rules.state import FacilityState
+from edge.rules.state import FacilityState, LaneState, StationState
+from shared.clock import SECOND_MS
 from shared.facilities import Facility, SpaceKind
 
 
@@ -78,7 +79,7 @@ def view(state: FacilityState, knowledge: Knowledge, now_ms: int) -> FacilityVie
 
 
 def _lane(state: FacilityState, lane_id: str, direction: str) -> LaneView:
-    lane = state.lane(lane_id)
+    lane = state.lanes.get(lane_id) or LaneState()
     return LaneView(lane_id, direction, lane.phase, lane.plate, lane.reason, lane.arm, tuple(lane.failed))
 
 
@@ -89,15 +90,16 @@ def _spaces(state: FacilityState, facility: Facility, kind: SpaceKind) -> Spaces
 
 
 def _charger(state: FacilityState, row: Site, facility: Facility, now_ms: int) -> ChargerView:
+    station = state.stations.get(row.station_id) or StationState()
     running = row.transaction
     session = state.sessions.get(running.session_id or "") if running else None
     return ChargerView(
         station_id=row.station_id,
         evse_id=row.evse.evse_id,
         connected=row.connected,
-        status=state.station(row.station_id).statuses.get(row.evse.evse_id, ""),
+        status=station.statuses.get(row.evse.evse_id, ""),
         limit_w=row.effective_w(now_ms),
-        worst_case_w=row.worst_w(now_ms, facility.power.drift_s * 1000),
+        worst_case_w=row.worst_w(now_ms, facility.power.drift_s * SECOND_MS),
         drawn_w=None if running is None else running.power_w,
         soc_pct=None if running is None else running.soc_pct,
         plate="" if session is None else session.plate,

@@ -30,6 +30,8 @@ ANSWER_PATIENCE_MS = 90_000
 """How long a driver waits when nothing is shown and nothing moves."""
 REFUSAL_PATIENCE_MS = 10_000
 """How long a driver waits for the light after the display first said something."""
+PATIENCE_REAL_S_MIN = 1.0
+"""In time-lapse a driver must not give up because this machine stalled."""
 START_MS = 1_000
 """From green light to the safety loop."""
 OVERLAP_MS = 800
@@ -201,8 +203,10 @@ class SimulatedLane:
                 else self._shown_ms + REFUSAL_PATIENCE_MS
             )
             self._news.clear()
+            patience_real_s = max(PATIENCE_REAL_S_MIN, self._clock.real_s_until(until_ms))
             try:
-                await asyncio.wait_for(self._news.wait(), self._clock.real_s_until(until_ms))
+                async with asyncio.timeout(patience_real_s):
+                    await self._news.wait()
             except TimeoutError:
                 return False
         return True

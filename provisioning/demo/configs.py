@@ -44,9 +44,14 @@ def facilities(state: State) -> dict[str, Facility]:
     return found
 
 
+def edge_log(state: State, facility_id: str) -> Path:
+    """The SQLite file that a facility's log is in."""
+    return state.folder / "edge" / facility_id / "data" / "facility.db"
+
+
 @dataclass(frozen=True, slots=True)
 class Configs:
-    """Writes the files. ``brokers`` has the broker's address by user; it holds passwords."""
+    """Writes the files of one run, whose timeline is written into each."""
 
     state: State
     ports: Ports
@@ -72,10 +77,6 @@ class Configs:
         }
         write_private(folder / "edge.toml", toml(table))
         return folder / "edge.toml"
-
-    def edge_log(self, facility_id: str) -> Path:
-        """The SQLite file that a facility's log is in."""
-        return self.state.folder / "edge" / facility_id / "data" / "facility.db"
 
     def world(self, *, seed: int, starts_at_ms: int) -> Path:
         """The configuration of the world; the file's path."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 from urllib.parse import quote
 
 import psycopg
@@ -26,6 +27,7 @@ WHERE d.kind = 'RECEIPT' AND d.status = 'SENT'
 _EVENTS = "SELECT count(*) FROM link.events WHERE facility_id = %s AND log_id = %s"
 _HELD = "SELECT upto FROM link.cursors WHERE facility_id = %s AND log_id = %s"
 _JOBS = "SELECT count(*) FROM procrastinate_jobs WHERE status IN ('todo', 'doing')"
+_CARDS = "SELECT count(DISTINCT customer_id) FROM customers.payment_methods WHERE customer_id = ANY(%s)"
 _TOLD = """
 SELECT count(*) FROM link.decision_cursors AS d JOIN link.decision_log AS l USING (log_id)
 WHERE d.facility_id = ANY(%s) AND d.upto >= l.version
@@ -68,7 +70,10 @@ class Cloud:
     def __init__(self, url: str) -> None:
         self._connection = psycopg.connect(url, autocommit=True)
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._connection.close()
 
     def _number(self, query: str, *parameters: object) -> int:
@@ -78,6 +83,10 @@ class Cloud:
     def has_told(self, facility_ids: Sequence[str]) -> bool:
         """Whether each facility confirmed that it holds every decision there is."""
         return self._number(_TOLD, list(facility_ids)) == len(facility_ids)
+
+    def cards_of(self, customer_ids: Sequence[str]) -> int:
+        """How many of these customers have a saved card."""
+        return self._number(_CARDS, list(customer_ids))
 
     def log_id(self) -> str:
         """The id of the log of decisions: another database has another one."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
@@ -16,15 +17,15 @@ from provisioning.demo.lived import LivedTime
 from provisioning.demo.places import Wires, choose_ports, draw_secrets, web
 from provisioning.demo.prices import tariffs
 from provisioning.demo.programs import Addresses, Part, Program, Programs, Stage
-from provisioning.demo.seed import Gate, Launch, seed
+from provisioning.demo.seed import Gate, Launch, customer_id_of, seed
 from provisioning.demo.stack import Say, Stack
 from provisioning.local.broker import Broker
 from provisioning.local.errors import SetupError
 from provisioning.local.postgres import Postgres
 from provisioning.local.state import State
-from shared.facilities import Facility
+from shared.clock import Timeline
 
-TOLD_TIMEOUT_REAL_S = 60.0
+PATIENCE_REAL_S = 60.0
 MIGRATE_TIMEOUT_REAL_S = 120.0
 PAGE_TOKEN_TTL_S = 30 * 24 * 3600
 _FILLED = "filled"
@@ -46,43 +47,46 @@ class House:
         self._wires = Wires(state)
         self._postgres = Postgres(state.folder / "postgres")
         self._broker = Broker(state.folder / "broker", facility_ids=FACILITY_IDS)
-        timeline = str(lived.timeline)
-        self._configs = configs.Configs(state, self._ports, self._secrets, self._wires, timeline)
-        self._programs = Programs(
-            logs=state.subfolder("logs"), timeline=timeline, ports=self._ports, secrets=self._secrets
-        )
+        self._facilities = configs.facilities(state)
         self._edges: dict[str, Program] = {}
 
     def open(self, seed_number: int) -> None:
         """Start everything, fill an empty cloud, and let the drivers come. Raises SetupError."""
-        facilities = configs.facilities(self.state)
-        outside = self._start_ground()
-        addresses = Addresses(self._postgres.url(), {"cloud": self._broker.url()})
-        self._migrate(addresses)
-        cloud = [self._programs.cloud(process, addresses) for process in ("api", "link", "worker")]
-        files = {name: self._configs.edge(name, self._broker.url(name)) for name in facilities}
-        self._edges = self._programs.edges(files, {name: facility.name for name, facility in facilities.items()})
-        for program in (*cloud, *self._edges.values()):
-            self.stack.start(program)
-        for program in (*outside, *cloud, *self._edges.values()):
-            self.stack.wait_until_ready(program)
-            self._progress(f"{program.name} is up")
-        self._fill(seed_number, facilities)
-        self._await_told()
-        self._start_world(seed_number)
-
-    def _start_ground(self) -> list[Program]:
-        outside = [
-            self._programs.stripe(self.state.subfolder("stripe")),
-            self._programs.mailbox(self.state.folder / "mailbox"),
-        ]
         self._broker.spawn()
-        for program in outside:
-            self.stack.start(program)
         self._postgres.spawn()
         self._keep_ground("The MQTT broker", self._broker, part="broker")
         self._keep_ground("PostgreSQL", self._postgres)
-        return outside
+        self._migrate()
+        self._fill(seed_number)
+        timeline = self._lived.begin()
+        files = configs.Configs(self.state, self._ports, self._secrets, self._wires, str(timeline))
+        self._start_all(self._programs(timeline), files)
+        self._await_told()
+        self._start_world(self._programs(timeline), files, seed_number)
+
+    def _programs(self, timeline: Timeline) -> Programs:
+        return Programs(
+            logs=self.state.subfolder("logs"), timeline=str(timeline), ports=self._ports, secrets=self._secrets
+        )
+
+    @property
+    def _addresses(self) -> Addresses:
+        return Addresses(self._postgres.url(), self._broker.url())
+
+    def _start_all(self, programs: Programs, files: configs.Configs) -> None:
+        boxes = {name: files.edge(name, self._broker.url(name)) for name in FACILITY_IDS}
+        self._edges = programs.edges(boxes, {name: facility.name for name, facility in self._facilities.items()})
+        starting = [
+            programs.stripe(self.state.subfolder("stripe")),
+            programs.mailbox(self.state.folder / "mailbox"),
+            *(programs.cloud(process, self._addresses) for process in ("api", "link", "worker")),
+            *self._edges.values(),
+        ]
+        for program in starting:
+            self.stack.start(program)
+        for program in starting:
+            self.stack.wait_until_ready(program)
+            self._progress(f"{program.name} is up")
 
     def _keep_ground(self, name: str, server: Postgres | Broker, part: Part | None = None) -> None:
         """Hand over a server that was spawned to the stack, once it is ready."""
@@ -90,8 +94,8 @@ class House:
         self.stack.start(Program(name, server.process, Stage.GROUND, lambda: True, part))
         self._progress(f"{name} is up")
 
-    def _migrate(self, addresses: Addresses) -> None:
-        program = self._programs.cloud("migrate", addresses)
+    def _migrate(self) -> None:
+        program = self._programs(self._lived.eve()).cloud("migrate", self._addresses)
         program.child.start()
         ended = program.child.wait(MIGRATE_TIMEOUT_REAL_S)
         if not ended or program.child.exit_code != 0:
@@ -102,45 +106,51 @@ class House:
             )
         self._progress("The database is up to date")
 
-    def _fill(self, seed_number: int, facilities: dict[str, Facility]) -> None:
-        """Once per database: its decision log's id tells whether this one was filled already."""
-        cloud = self.cloud()
-        try:
+    def _fill(self, seed_number: int) -> None:
+        """Once per database: its decision log's id tells whether this one was filled already. It needs only the API and
+        the gateway, on the eve of the first day."""
+        with self.cloud() as cloud:
             mark = {"seed": seed_number, "log_id": cloud.log_id()}
-        finally:
-            cloud.close()
         if self.state.remembered(_FILLED) == mark:
             return
         launch = Launch(
             name=f"driver-{seed_number}",
-            facilities=tuple(facilities.values()),
+            facilities=tuple(self._facilities.values()),
             tariffs=tariffs(),
             customers=tuple(customers(str(seed_number), Settings(facility_ids=FACILITY_IDS).customers)),
         )
+        programs = self._programs(self._lived.eve())
+        for program in (programs.stripe(self.state.subfolder("stripe")), programs.cloud("api", self._addresses)):
+            self.stack.start(program)
+            self.stack.wait_until_ready(program)
         seed(Gate(self.page(), self._secrets.jwt, web(self._ports.stripe)), launch)
+        ids = [customer_id_of(launch.name, customer) for customer in launch.customers]
+        with self.cloud() as cloud:
+            self._await("that every customer's card is saved", lambda: cloud.cards_of(ids) == len(ids))
+        self.stack.release(Stage.CLOUD)
+        self.stack.release(Stage.OUTSIDE)
         self.state.keep(_FILLED, mark)
         self._progress(f"{len(launch.facilities)} facilities and {len(launch.customers)} customers are registered")
 
     def _await_told(self) -> None:
         """Cars come only when each facility holds every decision: who is registered is let in from the first minute."""
-        give_up = time.monotonic() + TOLD_TIMEOUT_REAL_S
-        cloud = self.cloud()
-        try:
-            while not cloud.has_told(FACILITY_IDS):
-                self.stack.tend()
-                if time.monotonic() > give_up:
-                    raise SetupError(
-                        f"the facilities did not hear of every decision within {TOLD_TIMEOUT_REAL_S:.0f} s:"
-                        f" look at the logs of cloud-link and edge in {self.state.folder / 'logs'}"
-                    )
-                time.sleep(_POLL_REAL_S)
-        finally:
-            cloud.close()
+        with self.cloud() as cloud:
+            self._await("that the facilities hear of every decision", lambda: cloud.has_told(FACILITY_IDS))
         self._progress("The facilities know prices and customers")
 
-    def _start_world(self, seed_number: int) -> None:
+    def _await(self, what: str, true: Callable[[], bool]) -> None:
+        give_up = time.monotonic() + PATIENCE_REAL_S
+        while not true():
+            self.stack.tend()
+            if time.monotonic() > give_up:
+                raise SetupError(
+                    f"waited {PATIENCE_REAL_S:.0f} s in vain for this: {what}; look at {self.state.folder / 'logs'}"
+                )
+            time.sleep(_POLL_REAL_S)
+
+    def _start_world(self, programs: Programs, files: configs.Configs, seed_number: int) -> None:
         starts_at_ms = self._lived.starts_at_ms
-        world = self._programs.world(self._configs.world(seed=seed_number, starts_at_ms=starts_at_ms))
+        world = programs.world(files.world(seed=seed_number, starts_at_ms=starts_at_ms))
         time.sleep(self._lived.clock.real_s_until(starts_at_ms))
         self.stack.start(world)
         self._progress("Drivers are on their way")
@@ -174,7 +184,7 @@ class House:
 
     def edge_logs(self) -> dict[str, Path]:
         """Each facility's log file."""
-        return {name: self._configs.edge_log(name) for name in FACILITY_IDS}
+        return {name: configs.edge_log(self.state, name) for name in FACILITY_IDS}
 
     def log_heads(self) -> dict[str, LogHead]:
         """How far each facility's log has come. Raises SetupError."""

@@ -59,8 +59,7 @@ class Measurement:
         self._house.stack.release(Stage.WORLD)
         self._say("The drivers are stopped; waiting until every event and job is through")
         failures: list[str] = []
-        cloud = self._house.cloud()
-        try:
+        with self._house.cloud() as cloud:
             if not self._drain(cloud):
                 failures.append(f"not drained within {DRAIN_TIMEOUT_REAL_S:.0f} s: {cloud.jobs()} jobs are left")
             try:
@@ -70,15 +69,13 @@ class Measurement:
             return summary(
                 Run(
                     seed=seed,
-                    speed=self._lived.timeline.speed,
+                    speed=self._lived.clock.timeline.speed,
                     lived_ms=duration_ms,
                     sites=self._sites(cloud, report),
                     money=cloud.money(),
                     failures=[*failures, *report.failures],
                 )
             )
-        finally:
-            cloud.close()
 
     def _sites(self, cloud: Cloud, report: Report) -> dict[str, Site]:
         heads = self._house.log_heads()

@@ -19,6 +19,17 @@ from provisioning.local.processes import Child
 
 MAIL_FROM = "EasyParkPlus <receipts@easyparkplus.example>"
 WEBHOOK_PATH = "/api/v1/stripe/webhooks"
+WEBHOOK_EVENTS = (
+    "setup_intent.succeeded",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+)
+"""What billing acts on, as somebody would tick it in Stripe's dashboard."""
 HEALTH_PATH = "/health"
 _OURS = ("EASYPARK_", "STRIPE_")
 
@@ -68,15 +79,15 @@ class Program:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of the embedded parts; they hold passwords. ``brokers`` is by user."""
+    """The cloud's addresses of the embedded parts; they hold passwords."""
 
     database: str
-    brokers: dict[str, str]
+    broker: str
 
 
 class Programs:
-    """Makes each program of a demo. Nothing of our own caller's settings (``EASYPARK_...``, ``STRIPE_...``) reaches
-    them, so that a demo never touches a real database or a real Stripe account."""
+    """Makes each program of a demo, on one timeline. Nothing of our own caller's settings (``EASYPARK_...``,
+    ``STRIPE_...``) reaches them, so that a demo never touches a real database or a real Stripe account."""
 
     def __init__(self, *, logs: Path, timeline: str, ports: Ports, secrets: Secrets) -> None:
         self._logs = logs
@@ -86,7 +97,7 @@ class Programs:
 
     def stripe(self, folder: Path) -> Program:
         arguments = ["--port", str(self._ports.stripe), "--state", str(folder)]
-        hooks = ["--webhook-url", web(self._ports.api) + WEBHOOK_PATH]
+        hooks = ["--webhook-url", web(self._ports.api) + WEBHOOK_PATH, "--webhook-events", ",".join(WEBHOOK_EVENTS)]
         settings = {"STRIPE_API_KEY": self._secrets.stripe_key, "STRIPE_WEBHOOK_SECRET": self._secrets.webhook}
         child = self._child("stripe", ["stripe-stand-in", *arguments, *hooks], settings)
         return Program("Stripe's stand-in", child, Stage.OUTSIDE, lambda: answers(self._ports.stripe))
@@ -120,7 +131,7 @@ class Programs:
     def _cloud_settings(self, addresses: Addresses) -> dict[str, str]:
         return {
             "EASYPARK_DATABASE_URL": addresses.database,
-            "EASYPARK_BROKER_URL": addresses.brokers["cloud"],
+            "EASYPARK_BROKER_URL": addresses.broker,
             "EASYPARK_JWT_SECRET_FILE": str(self._secrets.jwt_file),
             "STRIPE_API_KEY": self._secrets.stripe_key,
             "EASYPARK_STRIPE_API_BASE": web(self._ports.stripe),

@@ -33,6 +33,7 @@ class Rules:
     api_key: str
     webhook_url: str = ""
     webhook_secret: str = ""
+    webhook_events: tuple[str, ...] = ("*",)
     latency_real_s: float = 0.0
     disorder: Disorder = field(default_factory=Disorder)
 
@@ -62,7 +63,7 @@ class StandIn:
                 endpoint = {
                     "id": OUR_ENDPOINT,
                     "url": self.rules.webhook_url,
-                    "enabled_events": ["*"],
+                    "enabled_events": list(self.rules.webhook_events),
                     "status": "enabled",
                     "_secret": self.rules.webhook_secret,
                 }

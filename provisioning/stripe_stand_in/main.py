@@ -15,6 +15,7 @@ from pathlib import Path
 import uvicorn
 
 from provisioning.stripe_stand_in.app import Rules, make_app
+from provisioning.stripe_stand_in.store import FILE_NAME, Store
 from provisioning.stripe_stand_in.webhooks import Disorder
 from shared import logs
 from shared.clock import Clock, Timeline
@@ -46,6 +47,9 @@ def read_config(argv: Sequence[str], env: Mapping[str, str]) -> Config:
     parser.add_argument("--state", type=Path, required=True, help="folder that keeps what it remembers")
     parser.add_argument("--webhook-url", default="", help="where events are sent, signed with STRIPE_WEBHOOK_SECRET")
     parser.add_argument("--latency-s", type=float, default=0.0, help="real seconds that every request takes longer")
+    parser.add_argument(
+        "--webhook-events", default="*", help="which events are sent, with commas between (default: all)"
+    )
     parser.add_argument("--late", type=float, default=0.1, help="chance that a webhook is overtaken by later ones")
     parser.add_argument("--repeated", type=float, default=0.1, help="chance that a webhook comes twice")
     parser.add_argument("--delay-s", type=float, default=1.0, help="longest such delay, in real seconds")
@@ -58,6 +62,7 @@ def read_config(argv: Sequence[str], env: Mapping[str, str]) -> Config:
             api_key=env[API_KEY],
             webhook_url=args.webhook_url,
             webhook_secret=env.get(WEBHOOK_SECRET, ""),
+            webhook_events=tuple(args.webhook_events.split(",")),
             latency_real_s=args.latency_s,
             disorder=Disorder(late=args.late, repeated=args.repeated, delay_real_s=args.delay_s, seed=args.seed),
         )
@@ -67,14 +72,32 @@ def read_config(argv: Sequence[str], env: Mapping[str, str]) -> Config:
     return Config(rules, args.state, timeline, args.host, args.port)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A bound TCP socket. The protocol is named because asyncio sets TCP_NODELAY only where it is; without that every
+    answer waits 40 ms for the other side's delayed acknowledgement. Raises OSError."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT; returns the exit status. Raises StartProblem."""
     try:
         config.state_dir.mkdir(parents=True, exist_ok=True)
-        listener = socket.create_server((config.host, config.port))
+        listener = listen(config.host, config.port)
     except OSError as error:
         what = f"{config.host}:{config.port}" if error.filename is None else error.filename
         raise StartProblem(f"cannot use {what}: {error.strerror}; choose another --port or --state") from error
+    try:
+        Store(config.state_dir).close()
+    except sqlite3.DatabaseError as error:
+        listener.close()
+        raise StartProblem(f"{config.state_dir / FILE_NAME} cannot be read ({error}): remove that folder") from error
     clock = Clock(config.timeline, time.time)
     app = make_app(config.rules, config.state_dir, clock=clock, read_real_s=time.time)
     server = uvicorn.Server(
@@ -93,6 +116,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = read_config(sys.argv[1:] if argv is None else argv, os.environ)
         logs.configure(process="stripe-stand-in")
         return run(config)
-    except (StartProblem, sqlite3.DatabaseError) as problem:
+    except StartProblem as problem:
         print(f"stripe-stand-in: {problem}", file=sys.stderr)
         return 2

@@ -104,7 +104,8 @@ class Webhooks:
                 for row in self._take_due():
                     tasks.create_task(self._send(client, *row))
                 try:
-                    await asyncio.wait_for(self._wake.wait(), self._next_due_in_real_s())
+                    async with asyncio.timeout(self._next_due_in_real_s()):
+                        await self._wake.wait()
                 except TimeoutError:
                     continue
 

@@ -45,9 +45,9 @@ async def no_jobs(engine: AsyncEngine) -> None:
 
 
 @asynccontextmanager
-async def working(app: procrastinate.App) -> AsyncIterator[None]:
+async def working(database_url: str, desk: Desk) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(job_worker.run_worker(app, stop))
+    worker = asyncio.create_task(job_worker.run_worker(database_url, {"note": desk.note}, stop))
     try:
         yield
     finally:
@@ -57,7 +57,7 @@ async def working(app: procrastinate.App) -> AsyncIterator[None]:
 
 async def test_a_committed_job_runs_within_a_moment(database_url: str, engine: AsyncEngine) -> None:
     desk = Desk()
-    async with working(job_worker.job_app(database_url, {"note": desk.note})):
+    async with working(database_url, desk):
         async with transaction(engine) as conn:
             await jobs.defer(conn, "note", word="warm")
         assert await asyncio.wait_for(desk.done.get(), 5) == "warm"
@@ -84,7 +84,7 @@ async def test_a_job_that_fails_is_tried_again(database_url: str, engine: AsyncE
     desk = Desk(failures=1)
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="second time")
-    async with working(job_worker.job_app(database_url, {"note": desk.note})):
+    async with working(database_url, desk):
         assert await asyncio.wait_for(desk.done.get(), 10) == "second time"
 
 
@@ -102,16 +102,15 @@ async def test_the_waits_between_attempts_double_up_to_ten_minutes() -> None:
 
 async def test_a_job_of_a_worker_that_died_is_put_back(database_url: str, engine: AsyncEngine) -> None:
     desk = Desk()
-    app = job_worker.job_app(database_url, {"note": desk.note})
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="orphan")
-    async with app.open_async():
+    async with job_worker.connected(database_url, {"note": desk.note}) as app:
         worker_id = await app.job_manager.register_worker()
         taken = await app.job_manager.fetch_job(queues=None, worker_id=worker_id)
         assert taken is not None
         assert await job_worker.put_back_stalled(app) == 0, "a live worker keeps its job"
         assert await job_worker.put_back_stalled(app, dead_after_real_s=0) == 1
-    async with working(app):
+    async with working(database_url, desk):
         assert await asyncio.wait_for(desk.done.get(), 5) == "orphan"
 
 
@@ -119,24 +118,24 @@ async def test_done_jobs_leave_nothing_behind(database_url: str, engine: AsyncEn
     desk = Desk()
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="done")
-    async with working(job_worker.job_app(database_url, {"note": desk.note})):
+    async with working(database_url, desk):
         await asyncio.wait_for(desk.done.get(), 5)
         await no_jobs(engine)
 
 
 async def test_a_worker_without_a_database_waits_and_still_stops_when_asked() -> None:
     stop = asyncio.Event()
-    app = job_worker.job_app("postgresql://nobody:nothing@127.0.0.1:1/none", {})
-    worker = asyncio.create_task(job_worker.run_worker(app, stop))
+    nowhere = "postgresql://nobody:nothing@127.0.0.1:1/none"
+    worker = asyncio.create_task(job_worker.run_worker(nowhere, {}, stop))
     await asyncio.sleep(0.2)
     assert not worker.done()
     stop.set()
-    await asyncio.wait_for(worker, 5)
+    await asyncio.wait_for(worker, 10)
 
 
 async def test_a_worker_survives_the_loss_of_its_connections(database_url: str, engine: AsyncEngine) -> None:
     desk = Desk()
-    async with working(job_worker.job_app(database_url, {"note": desk.note})):
+    async with working(database_url, desk):
         async with transaction(engine) as conn:
             await jobs.defer(conn, "note", word="before")
         assert await asyncio.wait_for(desk.done.get(), 5) == "before"
@@ -150,3 +149,12 @@ async def test_a_worker_survives_the_loss_of_its_connections(database_url: str, 
             )
             await jobs.defer(conn, "note", word="after")
         assert await asyncio.wait_for(desk.done.get(), 10) == "after"
+
+
+async def test_a_worker_stops_at_whatever_moment_it_is_told_to(database_url: str) -> None:
+    for hesitation_s in (0, 0.005, 0.01, 0.02, 0.04, 0.08, 0.16):
+        stop = asyncio.Event()
+        worker = asyncio.create_task(job_worker.run_worker(database_url, {}, stop))
+        await asyncio.sleep(hesitation_s)
+        stop.set()
+        await asyncio.wait_for(worker, 10)

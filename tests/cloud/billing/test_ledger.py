@@ -1,11 +1,12 @@
 """Over any sequence of what may happen to a charge, the books balance and say what really came and went."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.billing import collecting, payments, queries, refunding
+from cloud.billing.records import Payment, Refund
 from cloud.billing.refunding import NothingToRefund, RefundRequest
 from cloud.billing.rules import LIVE, ChargeStatus, PaymentStatus, RefundStatus
 from cloud.db import transaction
@@ -58,7 +59,7 @@ class Scene:
         assert charge is not None
         await collecting.collect(self.conn, charge, now_ms=self.count)
 
-    async def _payments(self, *statuses: PaymentStatus) -> list[queries.Payment]:
+    async def _payments(self, *statuses: PaymentStatus) -> list[Payment]:
         return [p for p in await queries.payments_of(self.conn, self.charge_id) if p.status in statuses]
 
     async def settle(self, which: int) -> None:
@@ -81,7 +82,7 @@ class Scene:
         except NothingToRefund:
             assert cents > self.card_cents - sum(r.amount_cents for r in await self._refunds(RefundStatus.PENDING))
 
-    async def _refunds(self, *statuses: RefundStatus) -> list[queries.Refund]:
+    async def _refunds(self, *statuses: RefundStatus) -> list[Refund]:
         return [r for r in await queries.refunds_of(self.conn, self.charge_id) if r.status in statuses]
 
     async def give_back(self, _: int) -> None:
@@ -101,6 +102,9 @@ class Scene:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happened=steps)
+@example(happened=[("succeed", 1), ("refund", 100), ("refunded", 1), ("refund failed", 1), ("refund", 300)])
+@example(happened=[("decline", 1), ("collect", 1), ("succeed", 2), ("refund", 250), ("refunded", 1)])
+@example(happened=[("site", 200), ("succeed", 1), ("refund", 300), ("refunded", 1), ("refund failed", 1)])
 async def test_the_books_balance_over_any_sequence(engine: AsyncEngine, site: Site, happened: list[Step]) -> None:
     charge_id = await site.stay("ada")
     async with transaction(engine) as conn:

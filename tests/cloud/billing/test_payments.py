@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.billing import collecting, payments, queries
 from cloud.billing.payments import KEY_TRUSTED_MS, Cashier
-from cloud.billing.queries import Payment
+from cloud.billing.records import Payment
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind, PaymentStatus
 from cloud.db import transaction
 from cloud.gateway import Gateway, GatewayUnavailable, PaymentOrder, PaymentOutcome

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.billing import queries
 from cloud.billing.projection import BillingProjection
+from cloud.billing.records import Charge
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind, PaymentKind, PaymentStatus
 from cloud.db import transaction
 from shared.clock import HOUR_MS
@@ -16,7 +17,7 @@ from tests.cloud.billing.stays import FACILITY_ID, Site, balances, jobs_of, tran
 pytestmark = pytest.mark.anyio
 
 
-async def charge_of(engine: AsyncEngine, charge_id: str) -> queries.Charge:
+async def charge_of(engine: AsyncEngine, charge_id: str) -> Charge:
     async with transaction(engine) as conn:
         charge = await queries.charge(conn, charge_id)
     assert charge is not None

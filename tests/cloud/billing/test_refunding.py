@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.billing import queries, refunding
 from cloud.billing.payments import Cashier
-from cloud.billing.queries import Refund
+from cloud.billing.records import Refund
 from cloud.billing.refunding import NothingToRefund, Refunder, RefundRequest, request_refund
 from cloud.billing.rules import RefundStatus
 from cloud.db import transaction

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.billing import queries, webhooks
 from cloud.billing.payments import Cashier
+from cloud.billing.records import Payment
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind, PaymentStatus, RefundStatus
 from cloud.customers.store import payment_method_of
 from cloud.db import transaction
@@ -36,7 +37,7 @@ async def events_about(gateway: Gateway, gateway_customer_id: str) -> list[Gatew
     return [e for e in reversed(events) if e.body.get("customer") == gateway_customer_id]
 
 
-async def only_payment(engine: AsyncEngine, charge_id: str) -> queries.Payment:
+async def only_payment(engine: AsyncEngine, charge_id: str) -> Payment:
     async with transaction(engine) as conn:
         (payment,) = await queries.payments_of(conn, charge_id)
     return payment

@@ -22,12 +22,22 @@ def state(tmp_path: Path) -> State:
 
 def test_the_first_run_begins_where_it_is_told(state: State) -> None:
     lived = LivedTime(state, speed=30, first_ms=FIRST_MS)
+    lived.begin()
     assert lived.starts_at_ms == FIRST_MS
     assert 0 <= lived.clock.now_ms() - FIRST_MS < 30_000
 
 
+def test_before_it_begins_it_is_the_hour_before_and_nothing_is_kept(state: State) -> None:
+    lived = LivedTime(state, speed=1000, first_ms=FIRST_MS)
+    lived.tend()
+    lived.close()
+    assert FIRST_MS - 3_600_000 <= lived.clock.now_ms() < FIRST_MS - 3_500_000
+    assert state.remembered("lived") is None
+
+
 def test_a_clean_stop_is_gone_on_from_exactly(state: State) -> None:
     first = LivedTime(state, speed=1000, first_ms=FIRST_MS)
+    first.begin()
     time.sleep(0.01)
     first.close()
     stopped_ms = first.clock.now_ms()
@@ -37,6 +47,7 @@ def test_a_clean_stop_is_gone_on_from_exactly(state: State) -> None:
 
 def test_after_a_kill_nothing_is_dated_before_what_was_written(state: State) -> None:
     killed = LivedTime(state, speed=60, first_ms=FIRST_MS)
+    killed.begin()
     killed.tend()
     written_ms = killed.clock.now_ms() + round(60_000 * (AHEAD_REAL_S - 5) / 1000)  # five seconds after the last tend
     assert LivedTime(state, speed=60, first_ms=0).starts_at_ms > written_ms
@@ -44,12 +55,16 @@ def test_after_a_kill_nothing_is_dated_before_what_was_written(state: State) -> 
 
 def test_a_head_start_lets_others_come_up_before_the_first_instant(state: State) -> None:
     lived = LivedTime(state, speed=60, first_ms=FIRST_MS, head_start_real_s=10)
+    lived.begin()
     assert 9 < lived.clock.real_s_until(FIRST_MS) <= 10
 
 
 def test_a_head_start_is_for_the_first_run_only(state: State) -> None:
-    LivedTime(state, speed=60, first_ms=FIRST_MS).close()
+    first = LivedTime(state, speed=60, first_ms=FIRST_MS)
+    first.begin()
+    first.close()
     lived = LivedTime(state, speed=60, first_ms=0, head_start_real_s=10)
+    lived.begin()
     assert lived.clock.now_ms() >= lived.starts_at_ms
 
 

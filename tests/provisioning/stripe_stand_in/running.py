@@ -1,6 +1,5 @@
 """The stand-in on a real socket, in a thread of its own, for tests of it and of what speaks to it."""
 
-import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import stripe
 import uvicorn
 
 from provisioning.stripe_stand_in.app import Rules, make_app
+from provisioning.stripe_stand_in.main import listen
 from provisioning.stripe_stand_in.webhooks import Disorder
 from shared.clock import Clock, Timeline
 
@@ -39,7 +39,7 @@ def rules(**changes: object) -> Rules:
 @contextmanager
 def running(rules: Rules, folder: Path, *, lived_s: HandClock | None = None) -> Iterator[str]:
     """Yields the base address. ``lived_s`` moves lived time by hand; webhooks always go by the real clock."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = listen("127.0.0.1", 0)
     clock = Clock(Timeline(), lived_s or time.time)
     app = make_app(rules, folder, clock=clock, read_real_s=time.time)
     server = uvicorn.Server(

@@ -62,6 +62,15 @@ def test_a_taken_port_is_one_line_that_names_it(tmp_path: Path, monkeypatch, cap
     assert said.count("\n") == 1
 
 
+def test_a_damaged_state_folder_is_one_line_that_names_it(tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setenv("STRIPE_API_KEY", API_KEY)
+    (tmp_path / "stripe.sqlite").write_bytes(b"not a database, whatever its name says" * 100)
+    assert main(["--port", "0", "--state", str(tmp_path)]) == 2
+    said = capsys.readouterr().err
+    assert str(tmp_path) in said
+    assert said.count("\n") == 1
+
+
 def test_a_live_key_is_never_taken(tmp_path: Path):
     with pytest.raises(StartProblem, match="sk_test_"):
         read_config(["--port", "1", "--state", str(tmp_path)], {"STRIPE_API_KEY": "sk_live_x"})

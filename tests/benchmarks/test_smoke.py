@@ -1,0 +1,49 @@
+"""The benchmarks measure what they say; how fast that is depends on the machine and is asserted nowhere."""
+
+from math import isfinite
+from pathlib import Path
+
+import pytest
+
+from tests.benchmarks import charging, gate, upload
+from tests.benchmarks.figures import Figure, percentile, table
+from tests.benchmarks.run import main
+
+
+def all_positive(figures: list[Figure]) -> bool:
+    return all(isfinite(x) and x > 0 for f in figures for x in (f.product, f.bare, f.ratio))
+
+
+def test_cars_are_let_in_and_timed(tmp_path: Path) -> None:
+    figures = gate.measure(tmp_path, cars=3)
+    assert [f.name for f in figures] == ["plate to relay p50", "plate to relay p99"]
+    assert all_positive(figures)
+
+
+def test_stations_talk_and_are_counted(tmp_path: Path) -> None:
+    figures = charging.measure(tmp_path, slices=1, slice_real_s=0.3)
+    assert [f.unit for f in figures] == ["/s", "ms", "ms"]
+    assert all_positive(figures)
+
+
+def test_a_log_is_carried_into_postgresql(tmp_path: Path, database_url: str) -> None:
+    figures = upload.measure(tmp_path, database_url, events=2_500)
+    assert len(figures) == 2
+    assert all_positive(figures)
+
+
+@pytest.mark.parametrize(("percent", "expected"), [(50, 2), (75, 3), (99, 4), (100, 4), (0, 1)])
+def test_a_percentile_is_one_of_the_values_measured(percent: float, expected: float) -> None:
+    assert percentile([4, 1, 3, 2], percent) == expected
+
+
+def test_the_table_shows_both_sides_and_their_ratio() -> None:
+    heading, row = table([Figure("plate to relay p50", "ms", 3.0, 1.5, "one commit")]).splitlines()
+    assert heading.split() == ["product", "bare", "ratio", "bare", "is"]
+    assert row.split() == ["plate", "to", "relay", "p50", "3.00", "1.50", "ms", "2.00", "one", "commit"]
+
+
+def test_an_unknown_benchmark_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "everything"])
+    assert "gate" in capsys.readouterr().err
