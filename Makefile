@@ -5,13 +5,16 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test lint browser requirements runtime dev
+.PHONY: demo test lint bench browser requirements runtime dev
 
 demo: runtime ## Boston and Philadelphia at work on this machine: make demo ARGS="--speed 60"
 	@$(BIN)/easypark demo $(ARGS)
 
 test: dev lint browser ## everything that must hold
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+bench: dev ## the hot paths side by side with what they stand on
+	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 lint: dev ## style and types
 	$(BIN)/ruff check .

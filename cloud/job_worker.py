@@ -23,7 +23,8 @@ from cloud.jobs import QUEUE, Task
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 8
-POLL_REAL_S = 1.0
+POLL_REAL_S = 0.5
+"""A NOTIFY that comes while the worker is fetching is forgotten by the library; then looking finds the job."""
 HEARTBEAT_REAL_S = 5.0
 DEAD_AFTER_REAL_S = 20.0
 RESTART_REAL_S = 1.0

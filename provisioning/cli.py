@@ -68,7 +68,7 @@ def _add_demo(demo: argparse.ArgumentParser) -> None:
     demo.add_argument("--headless", action="store_true", help="for scripts: do not invite to a page")
     demo.add_argument("--summary", type=Path, metavar="FILE", help="where a --for run writes its figures, as JSON")
     demo.add_argument("--seed", type=int, help="which customers and cars there are (default: 1, or what the data has)")
-    demo.add_argument("--port", type=_port, help="of the page and the API (default: 8080, or any when that is taken)")
+    demo.add_argument("--port", type=_port, help="of the page (default: 8080, or any when that is taken)")
     demo.add_argument("--state", type=Path, metavar="DIR", help="where the data is kept (default: .easypark/demo)")
     demo.set_defaults(run=_demo)
 

@@ -64,7 +64,7 @@ class Surroundings:
     head: DecisionsHead
     ingests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INGESTS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set before conversations are cancelled: ``asyncio.wait_for`` of Python 3.11, which the database's driver uses, can
+    """Set when conversations are cancelled: ``asyncio.wait_for`` of Python 3.11, which the database's driver uses, can
     swallow a cancellation, and then this ends the loop."""
 
 

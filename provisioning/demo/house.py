@@ -14,6 +14,9 @@ from provisioning.demo import configs
 from provisioning.demo.facilities import FACILITY_IDS
 from provisioning.demo.figures import Cloud, LogHead, log_head
 from provisioning.demo.lived import LivedTime
+from provisioning.demo.page.room import Around
+from provisioning.demo.page.server import PageServer
+from provisioning.demo.page.site import Box
 from provisioning.demo.places import Wires, choose_ports, draw_secrets, web
 from provisioning.demo.prices import tariffs
 from provisioning.demo.programs import Addresses, Part, Program, Programs, Stage
@@ -123,7 +126,7 @@ class House:
         for program in (programs.stripe(self.state.subfolder("stripe")), programs.cloud("api", self._addresses)):
             self.stack.start(program)
             self.stack.wait_until_ready(program)
-        seed(Gate(self.page(), self._secrets.jwt, web(self._ports.stripe)), launch)
+        seed(Gate(web(self._ports.api), self._secrets.jwt, web(self._ports.stripe)), launch)
         ids = [customer_id_of(launch.name, customer) for customer in launch.customers]
         with self.cloud() as cloud:
             self._await("that every customer's card is saved", lambda: cloud.cards_of(ids) == len(ids))
@@ -158,16 +161,28 @@ class House:
     def _progress(self, what: str) -> None:
         self._say(f"{time.monotonic() - self._began:6.1f} s  {what}")
 
-    def page(self) -> str:
-        """The address of the page and the API."""
-        return web(self._ports.api)
-
     def page_with_token(self) -> str:
         """The address of the page with what lets its reader in. Holds a token: for the owner's eyes."""
         token = issue_token(
             self._secrets.jwt, role=Role.HQ, subject="demo", ttl_s=PAGE_TOKEN_TTL_S, now_s=int(time.time())
         )
-        return f"{self.page()}/?token={token}"
+        return f"{web(self._ports.page)}/?token={token}"
+
+    def page(self) -> PageServer:
+        """The server of the page, to be started and stopped by whoever shows it."""
+        boxes = [
+            Box(facility, web(self._ports.edge_api[name]), self._secrets.edge_tokens[name])
+            for name, facility in self._facilities.items()
+        ]
+        around = Around(
+            api_url=web(self._ports.api),
+            boxes=boxes,
+            mailbox=self.state.folder / "mailbox",
+            clock=self._lived.clock,
+            handles=self.stack,
+            jwt_secret=self._secrets.jwt,
+        )
+        return PageServer(around, self._ports.page)
 
     def cloud(self) -> Cloud:
         """A reading connection to the cloud's database. Raises SetupError when there is none."""

@@ -25,8 +25,9 @@ _PATH_BYTES_MAX = 100
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """TCP ports on 127.0.0.1. ``api`` is the page's, too; ``ocpp`` and ``edge_api`` are by facility."""
+    """TCP ports on 127.0.0.1. ``page`` is the supervisor's own; ``ocpp`` and ``edge_api`` are by facility."""
 
+    page: int
     api: int
     stripe: int
     mail: int
@@ -35,7 +36,7 @@ class Ports:
 
 
 def choose_ports(state: State, wanted: int | None) -> Ports:
-    """``wanted`` is the port of the page and API: it must be free. None: 8080, or any other when that is taken.
+    """``wanted`` is the port of the page: it must be free. None: 8080, or any other when that is taken.
 
     Raises SetupError.
     """
@@ -43,7 +44,8 @@ def choose_ports(state: State, wanted: int | None) -> Ports:
         raise SetupError(f"port {wanted} is taken by another program: stop that one, or choose another with --port")
     folder = state.subfolder("ports")
     return Ports(
-        api=wanted or (DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port()),
+        page=wanted or (DEFAULT_PORT if is_free(DEFAULT_PORT) else free_port()),
+        api=remembered_port(folder / "api"),
         stripe=remembered_port(folder / "stripe"),
         mail=remembered_port(folder / "mail"),
         ocpp={name: remembered_port(folder / f"ocpp-{name}") for name in FACILITY_IDS},

@@ -3,7 +3,7 @@
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -86,10 +86,25 @@ def _live(wish: Wish, house: House, lived: LivedTime) -> int:
         f" fast as life, seed {seed}; data in {house.state.folder}"
     )
     house.open(seed)
-    if wish.duration_ms is not None:
-        return _measure(wish, house, lived, seed)
-    if not wish.headless:
-        _say(f"\n    {house.page_with_token()}\n\nCtrl-C stops everything and keeps the data; --fresh starts over")
+    with nullcontext() if wish.headless else _page(house):
+        if wish.duration_ms is not None:
+            return _measure(wish, house, lived, seed)
+        return _until_stopped(house, lived)
+
+
+@contextmanager
+def _page(house: House) -> Iterator[None]:
+    """The page, open to whoever has the address that is printed."""
+    page = house.page()
+    page.start()
+    _say(f"\n    {house.page_with_token()}\n\nCtrl-C stops everything and keeps the data; --fresh starts over")
+    try:
+        yield
+    finally:
+        page.stop()
+
+
+def _until_stopped(house: House, lived: LivedTime) -> int:
     try:
         while True:
             lived.tend()

@@ -22,6 +22,7 @@ PLUGGED_MAX = 20
 """The chargers that are taken first: together they may draw 376 of 400 kW."""
 CHARGING_PCT, ACCOUNT_PCT = 30, 40
 """Of the cars that come: those that charge (all with an account), and the others with an account. The rest pay."""
+ROUNDS_MAX = 100
 STAY_MINUTES, CHARGE_MINUTES = (20, 240), (15, 90)
 
 
@@ -40,7 +41,7 @@ class Car:
 
 @dataclass
 class Day:
-    """``lived`` yields minute by minute."""
+    """One facility from its opening on. Every station takes every limit."""
 
     log_id: str
     seed: int = 7
@@ -123,12 +124,15 @@ class Day:
 
     def _obey(self) -> None:
         """Every station accepts its limits, and its car draws what it is given."""
-        while self.site.setpoints:
+        for _ in range(ROUNDS_MAX):
             setpoints, self.site.setpoints = self.site.setpoints, []
             for limit in setpoints:
                 if isinstance(limit, LimitSetpoint):
                     self._limits_w[limit.station_id] = limit.limit_w
                     self.site.reply(limit, "ACCEPTED")
+            if not self.site.setpoints:
+                return
+        raise BenchmarkError(f"limits do not settle: after {ROUNDS_MAX} rounds of answers there are new ones")
 
 
 def _account(number: int, *, is_ev: bool) -> Right:

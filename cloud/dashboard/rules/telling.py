@@ -95,7 +95,7 @@ def _tell_of_lanes(event: Event) -> Told | None:
         case EntryAbandoned():
             return Told(f"{_car(event.plate)} turned back at {event.lane_id}")
         case PaymentTaken():
-            return Told(f"{format_usd(event.amount_cents)} paid in {_method(event.method)}, {event.taken_by}")
+            return Told(f"{format_usd(event.amount_cents)} paid {_method(event.method)} at {event.taken_by}")
     return None
 
 
@@ -137,7 +137,7 @@ def _reason(name: str) -> str:
 
 
 def _method(name: str) -> str:
-    return {"CASH": "cash", "CARD": "card"}.get(name, name)
+    return {"CASH": "in cash", "CARD": "by card"}.get(name, f"by {name.lower()}")
 
 
 def _outlet(station_id: str, evse_id: int) -> str:
@@ -195,5 +195,6 @@ def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns) -> tu
         found.append(Told(f"{number} could not be taken in. Nothing is lost; see link.parked.", Tone.ATTENTION))
     if concerns.discrepancies:
         number = count(concerns.discrepancies, "amount", "amounts")
-        found.append(Told(f"{number} did not come out as expected: settle under discrepancies.", Tone.ATTENTION))
+        text = f"{number} did not come out as expected: see /api/v1/discrepancies and settle."
+        found.append(Told(text, Tone.ATTENTION))
     return tuple(found)

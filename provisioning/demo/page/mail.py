@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from heapq import nlargest
 from pathlib import Path
 
-SHOWN = 4
+SHOWN = 3
 _KEY = re.compile(r"[\w.=,-]{1,200}")
 
 

@@ -12,7 +12,7 @@ from cloud.dashboard.rules.telling import tell
 from shared.events import Entry, VehicleEntered, VehicleExited, parse_event
 from shared.facilities import Facility
 
-TOLD = 4
+TOLD = 3
 PAGE = 500
 TIMEOUT_REAL_S = 1.5
 UNANSWERED_REAL_S = 4.0

@@ -32,6 +32,7 @@ from shared.wire import Presence
 
 NOW_MS = 1_789_595_467_000
 """2026-09-16 17:51:07 in Boston and Philadelphia."""
+BOSTON_ID, PHILA_ID = (site.facility_id for site in SITES)
 PASSWORDS = {station_id: Password("unusable", "salt") for station_id in station_ids()}
 BOSTON, PHILADELPHIA = (facility(site, PASSWORDS) for site in SITES)
 
@@ -142,6 +143,13 @@ def _fill(log: Log, *, cars: int, evs: int, peak_w: int) -> None:
         log.add(at_ms, SitePowerSampled(drawn_w=drawn_w, worst_case_w=worst_w, budget_w=400_000))
 
 
+def _shape(step: int) -> float:
+    """How much of the peak is drawn: two waves, and exactly 1 at the highest."""
+    if step == 300:
+        return 1.0
+    return max(0.0, min(0.99, 0.45 + 0.4 * sin(step / 130 - 0.9) + 0.1 * sin(step / 23)))
+
+
 def _last_events(boston: Log, philadelphia: Log) -> None:
     second_ms = 1_000
     boston.add(NOW_MS - 160 * second_ms, LaneFaulted(lane_id="entry-2", fault="STUCK_DOWN"))
@@ -165,15 +173,15 @@ def _last_events(boston: Log, philadelphia: Log) -> None:
     boston.enter(NOW_MS - 4 * second_ms, "4ABC12", "4b-25", RightKind.SUBSCRIPTION)
 
 
-CHARGES = (
-    ("boston-downtown-car017", "boston-downtown", 130, 1_840, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
-    ("philadelphia-center-city-car003", "philadelphia-center-city", 44, 2_675, "OPEN", "DECLINED", "CARD_ON_FILE", None),
-    ("philadelphia-center-city-car019", "philadelphia-center-city", 12, 0, "PAID", None, None, "SENT"),
-    ("boston-downtown-car901", "boston-downtown", 420, 1_225, "PAID", "SUCCEEDED", "SITE_CARD", None),
-    ("boston-downtown-car902", "boston-downtown", 600, 3_110, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
-    ("philadelphia-center-city-car903", "philadelphia-center-city", 660, 450, "PAID", "SUCCEEDED", "CARD_ON_FILE", "PENDING"),
-    ("boston-downtown-car904", "boston-downtown", 700, 990, "OPEN", "PENDING", "CARD_ON_FILE", None),
-    ("boston-downtown-yesterday", "boston-downtown", 86_400, 9_900, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
+CHARGES: tuple[tuple[str, str, int, int, str, str | None, str | None, str | None], ...] = (
+    ("boston-downtown-car017", BOSTON_ID, 130, 1_840, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
+    ("philadelphia-center-city-car003", PHILA_ID, 44, 2_675, "OPEN", "DECLINED", "CARD_ON_FILE", None),
+    ("philadelphia-center-city-car019", PHILA_ID, 12, 0, "PAID", None, None, "SENT"),
+    ("boston-downtown-car901", BOSTON_ID, 420, 1_225, "PAID", "SUCCEEDED", "SITE_CARD", None),
+    ("boston-downtown-car902", BOSTON_ID, 600, 3_110, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
+    ("philadelphia-center-city-car903", PHILA_ID, 660, 450, "PAID", "SUCCEEDED", "CARD_ON_FILE", "PENDING"),
+    ("boston-downtown-car904", BOSTON_ID, 700, 990, "OPEN", "PENDING", "CARD_ON_FILE", None),
+    ("boston-downtown-yesterday", BOSTON_ID, 86_400, 9_900, "PAID", "SUCCEEDED", "CARD_ON_FILE", "SENT"),
 )  # fmt: skip
 """Session, facility, seconds ago, cents, how the charge stands, its payment and kind, its receipt."""
 

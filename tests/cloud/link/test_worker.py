@@ -59,13 +59,13 @@ class Edge:
 
     async def __aenter__(self) -> "Edge":
         await self.client.__aenter__()
-        await until(self._connected)
+        await until(self.is_connected)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.client.__aexit__()
 
-    async def _connected(self) -> bool:
+    async def is_connected(self) -> bool:
         return self.client.connected
 
     def say(self, channel: Channel, message: Batch | Ack | Presence) -> None:
@@ -154,7 +154,7 @@ async def test_after_a_broker_was_killed_both_logs_go_on(
         broker.kill()
         broker.start()
         await asyncio.sleep(0.2)
-        await until(edge._connected)
+        await until(edge.is_connected)
         assert (await edge.deliver(log.batch(2, 4))).upto == 4
         assert (await edge.next_decisions()).upto == 0, "it asks again what the facility holds"
 

@@ -9,7 +9,7 @@ from provisioning.demo.places import Ports, Secrets
 from provisioning.demo.programs import WEBHOOK_EVENTS, WEBHOOK_PATH, Addresses, Programs
 from provisioning.local.processes import Child
 
-PORTS = Ports(api=1, stripe=2, mail=3, ocpp={}, edge_api={})
+PORTS = Ports(page=4, api=1, stripe=2, mail=3, ocpp={}, edge_api={})
 SECRETS = Secrets(jwt_file=Path("jwt"), jwt="j", stripe_key="sk_test_drawn", webhook="whsec_drawn", edge_tokens={})
 
 
