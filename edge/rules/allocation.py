@@ -3,6 +3,7 @@ house's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 STEP_W = 100
 """Shares are rounded down to this, so that a station that rounds to a tenth of an ampere never rounds above it."""
@@ -45,7 +46,8 @@ def proportional(requests: Sequence[Request], budget_w: int) -> dict[str, int]:
     return shares
 
 
-def fallbacks(ratings_w: Sequence[int], budget_w: int) -> list[int]:
+@lru_cache(maxsize=16)
+def fallbacks(ratings_w: tuple[int, ...], budget_w: int) -> tuple[int, ...]:
     """The permanent limit of each EVSE such that all of them together fit the budget: equal, but none above its rating,
     and what small ones leave goes to the others. Rounded down to ``STEP_W``."""
     result = [0] * len(ratings_w)
@@ -55,4 +57,4 @@ def fallbacks(ratings_w: Sequence[int], budget_w: int) -> list[int]:
         share_w = left_w // (len(order) - done)
         result[index] = min(ratings_w[index], share_w) // STEP_W * STEP_W
         left_w -= result[index]
-    return result
+    return tuple(result)

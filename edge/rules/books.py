@@ -56,11 +56,13 @@ class Site:
 
     def worst_w(self, at_ms: int, drift_ms: int) -> int:
         """The most it may draw at an instant, now or later."""
-        accepted = self.promises.accepted
-        may_hold = [x.limit_w for x in self.promises.pending if at_ms <= x.until_ms + drift_ms]
+        accepted, pending = self.promises.accepted, self.promises.pending
+        may_hold = [x.limit_w for x in pending if at_ms <= x.until_ms + drift_ms]
         if accepted is not None and at_ms <= accepted.until_ms + drift_ms:
             may_hold.append(accepted.limit_w)
-        if accepted is None or at_ms > accepted.until_ms - drift_ms:
+        # A pending lease may have taken the accepted one's place, so both must surely cover the instant.
+        covered = accepted is not None and all(at_ms <= x.until_ms - drift_ms for x in (accepted, *pending))
+        if not covered:
             may_hold.append(self.base_w())
         worst_w = max(may_hold)
         return max(worst_w, self.drawn_above_w(worst_w))
@@ -99,49 +101,70 @@ def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> 
 class Books:
     """The sum of worst cases over all EVSEs, at the instants at which it can be highest.
 
-    Between two such instants promises only end, so the sum only falls; checking these instants checks all.
+    Between two such instants promises only end, so the sum only falls; checking these instants checks all. ``until_ms``
+    None means for ever.
     """
 
     def __init__(self, rows: Sequence[Site], facility: Facility, now_ms: int) -> None:
         self._budget_w = facility.power.budget_w
         self._drift_ms = facility.power.drift_s * SECOND_MS
-        lapses = {
-            row.promises.accepted.until_ms - self._drift_ms + 1 for row in rows if row.promises.accepted is not None
-        }
-        self._instants = sorted({now_ms, *(at for at in lapses if at > now_ms)})
-        self._worst: dict[str, list[int]] = {
-            row.key: [row.worst_w(at, self._drift_ms) for at in self._instants] for row in rows
-        }
-        self._totals: list[int] = [sum(column) for column in zip(*self._worst.values(), strict=True)] or [0]
+        self._now_ms = now_ms
+        self._rows = {row.key: row for row in rows}
+        self._columns: dict[int, dict[str, int]] = {}
+        self._totals: dict[int, int] = {}
+        self._look_at(now_ms)
+        for row in rows:
+            for lease in (row.promises.accepted, *row.promises.pending):
+                if lease is not None:
+                    self._look_at(self._lapse_ms(lease.until_ms))
+
+    def _lapse_ms(self, until_ms: int) -> int:
+        return until_ms - self._drift_ms + 1
+
+    def _look_at(self, at_ms: int) -> None:
+        if at_ms >= self._now_ms and at_ms not in self._columns:
+            column = {key: row.worst_w(at_ms, self._drift_ms) for key, row in self._rows.items()}
+            self._columns[at_ms] = column
+            self._totals[at_ms] = sum(column.values())
 
     @property
     def total_w(self) -> int:
         """The worst case now."""
-        return self._totals[0]
+        return self._totals[self._now_ms]
 
     def highest_w(self, key: str) -> int:
         """The worst case of one EVSE from now on."""
-        return max(self._worst[key])
+        return max(column[key] for column in self._columns.values())
 
     def room_w(self, key: str, until_ms: int | None) -> int:
-        """The highest limit for one EVSE until an instant (None: for ever) that keeps the sum within the budget."""
-        return min(
-            self._budget_w - self._totals[i] + self._worst[key][i]
-            for i, at in enumerate(self._instants)
-            if until_ms is None or at <= until_ms + self._drift_ms
-        )
+        """The highest limit for one EVSE until an instant that keeps the sum within the budget; negative when no limit
+        does, because what comes after it would not fit."""
+        if until_ms is not None:
+            self._look_at(self._lapse_ms(until_ms))
+        room_w = self._budget_w
+        for at_ms, column in self._columns.items():
+            free_w = self._budget_w - self._totals[at_ms] + column[key]
+            if until_ms is not None and at_ms >= self._lapse_ms(until_ms) and self._rows[key].base_w() > free_w:
+                return -1
+            if until_ms is None or at_ms <= until_ms + self._drift_ms:
+                room_w = min(room_w, free_w)
+        return room_w
 
     def add(self, key: str, limit_w: int, until_ms: int | None) -> None:
         """Count a limit that is about to be sent. Raises BudgetError when it could lift the sum over the budget."""
-        worst = self._worst[key]
-        for i, at in enumerate(self._instants):
-            if until_ms is not None and at > until_ms + self._drift_ms:
-                break
-            lift_w = max(0, limit_w - worst[i])
-            if lift_w and self._totals[i] + lift_w > self._budget_w:
-                raise BudgetError(f"{key}: {limit_w} W would make {self._totals[i] + lift_w} W of {self._budget_w} W")
-            worst[i] += lift_w
-            self._totals[i] += lift_w
+        if until_ms is not None:
+            self._look_at(self._lapse_ms(until_ms))
+        for at_ms, column in self._columns.items():
+            may_w = limit_w if until_ms is None or at_ms <= until_ms + self._drift_ms else 0
+            if until_ms is not None and at_ms >= self._lapse_ms(until_ms):
+                may_w = max(may_w, self._rows[key].base_w())
+            lift_w = max(0, may_w - column[key])
+            if lift_w and self._totals[at_ms] + lift_w > self._budget_w:
+                raise BudgetError(
+                    f"{key}: {limit_w} W would make {self._totals[at_ms] + lift_w} W of {self._budget_w} W"
+                )
+            column[key] += lift_w
+            self._totals[at_ms] += lift_w
 
 
 def in_force(lease: Lease | None, now_ms: int) -> bool:

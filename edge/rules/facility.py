@@ -55,9 +55,15 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
     turn = Turn(state, knowledge, now_ms)
     answer = _DOORS[type(given)](turn, given)
     parking.due(turn)
-    if not isinstance(given, (LaneSignalled, QuoteAsked, PaymentOffered)):
+    if not isinstance(given, (LaneSignalled, QuoteAsked, PaymentOffered)) and not _calm(turn):
         power.settle(turn)
     return Outcome(tuple(turn.entries), tuple(turn.setpoints), answer)
+
+
+def _calm(turn: Turn) -> bool:
+    """Nothing but readings since promises were looked at a moment ago: they can wait for the next look."""
+    just_looked = 0 <= turn.now_ms - turn.state.settled_ms < power.CALM_MS
+    return just_looked and all(entry.type == "EnergyMetered" for entry in turn.entries)
 
 
 def deadline(state: FacilityState, knowledge: Knowledge) -> int | None:

@@ -46,6 +46,8 @@ _NOT_TAKING = ("SuspendedEV", "EVConnected", "Idle")
 """Charging states in which the car, not the site, is the reason that no energy flows: the idle clock may run."""
 
 
+RAMP_MS = 60_000
+"""A reading taken sooner than this after a car or its limit began says nothing about what the car would take."""
 RETRY_MS = 30_000
 """After a limit was refused or not answered, how long until it is tried again."""
 
@@ -149,7 +151,7 @@ def _started(state: FacilityState, event: TransactionStarted, _at_ms: int) -> No
     if event.session_id is not None:
         known.id_token, known.session_id, known.right = event.id_token, event.session_id, event.right
     _read_register(known, event.register_wh)
-    known.seen.append(event.seq_no)
+    known.seen.add(event.seq_no)
 
 
 def _authorized(state: FacilityState, event: TransactionAuthorized, _at_ms: int) -> None:
@@ -174,13 +176,27 @@ def _metered(state: FacilityState, event: EnergyMetered, _at_ms: int) -> None:
     _seen(known, event.seq_no)
     if event.metered_at_ms >= known.metered_ms:
         known.metered_ms = event.metered_at_ms
+        _judge_taking(state, known, event)
         known.power_w = known.power_w if event.power_w is None else event.power_w
         known.soc_pct = known.soc_pct if event.soc_pct is None else event.soc_pct
 
 
+def _judge_taking(state: FacilityState, known: TransactionState, event: EnergyMetered) -> None:
+    """Judged once per reading, against the limit in force when it was taken: judged against a limit that followed from
+    the same reading, demand and limit would chase each other."""
+    promises = state.promise(event.station_id, event.evse_id)
+    lease = promises.accepted
+    leased = lease is not None and event.metered_at_ms < lease.until_ms
+    limit_w = lease.limit_w if lease is not None and leased else promises.fallback_w
+    since_ms = lease.from_ms if lease is not None and leased else known.started_ms
+    if event.power_w is None or limit_w is None or event.metered_at_ms - since_ms < RAMP_MS:
+        return
+    known.taken_w = None if event.power_w * 10 >= limit_w * 9 else event.power_w
+
+
 def _seen(known: TransactionState, seq_no: int | None) -> None:
-    if seq_no is not None and seq_no not in known.seen:
-        known.seen.append(seq_no)
+    if seq_no is not None:
+        known.seen.add(seq_no)
 
 
 def _state_changed(state: FacilityState, event: ChargingStateChanged, _at_ms: int) -> None:

@@ -13,10 +13,12 @@ from edge.rules.state import TransactionState
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import LimitAnswered, LimitSent, SitePowerSampled
-from shared.facilities import Facility, PowerSettings
+from shared.facilities import Evse, Facility, PowerSettings
 
 TICK_MS = 10_000
 """How often promises are looked at when nothing happens."""
+CALM_MS = 1_000
+"""Readings alone do not make promises be looked at more often than this."""
 TOLERANCE_W = 500
 """Differences below this are not worth a message; at most 0.2 % of a 400 kW budget each."""
 
@@ -93,16 +95,21 @@ def deadline_ms(turn_settled_ms: int) -> int:
 
 
 def _rows(turn: Turn, facility: Facility) -> list[Site]:
-    ratings_w = [e.rating_w for s in facility.stations for e in s.evses]
-    return sites(turn.state, facility, fallbacks(ratings_w, facility.power.budget_w))
+    return sites(turn.state, facility, shares_w(facility))
 
 
-def demand_w(running: TransactionState, site: Site, power: PowerSettings, now_ms: int) -> int:
-    """What a car would take: its EVSE's rating until readings show that the car, not the limit, is what holds it."""
-    young = running.metered_ms - running.started_ms < 2 * power.meter_interval_s * SECOND_MS
-    if running.power_w is None or young or running.power_w * 10 >= site.effective_w(now_ms) * 9:
-        return site.evse.rating_w
-    return min(site.evse.rating_w, max(site.evse.minimum_w, running.power_w * 6 // 5 + 1_000))
+def shares_w(facility: Facility) -> tuple[int, ...]:
+    """The fallback of each EVSE, in configured order."""
+    ratings_w = tuple(e.rating_w for s in facility.stations for e in s.evses)
+    return fallbacks(ratings_w, facility.power.budget_w)
+
+
+def demand_w(running: TransactionState, evse: Evse) -> int:
+    """What a car would take: its EVSE's rating, unless a reading showed that the car is what holds it; then that and
+    some room to come back."""
+    if running.taken_w is None:
+        return evse.rating_w
+    return min(evse.rating_w, max(evse.minimum_w, running.taken_w * 6 // 5 + 1_000))
 
 
 def _targets(rows: list[Site], books: Books, facility: Facility, now_ms: int) -> dict[str, int]:
@@ -121,7 +128,7 @@ def _targets(rows: list[Site], books: Books, facility: Facility, now_ms: int) ->
         if running is None or running.finished_ms is not None:
             idle.append(row)
         else:
-            wanted_w = demand_w(running, row, facility.power, now_ms)
+            wanted_w = demand_w(running, row.evse)
             requests.append(Request(row.key, wanted_w, row.evse.minimum_w, running.started_ms))
     idle_w = sum(r.base_w() for r in idle)
     if sum(r.wanted_w for r in requests) + idle_w <= left_w:
@@ -158,9 +165,21 @@ def _lower(turn: Turn, rows: list[Site], targets: dict[str, int], books: Books) 
         above = effective_w > target_w + (TOLERANCE_W if target_w else 0)
         held = min(target_w, effective_w) < row.base_w() and _renewal_due(row, turn.now_ms, power)
         if above or held:
-            until_ms = _until_ms(turn, row, target_w, power)
-            room_w = effective_w if target_w <= row.base_w() else _step(books.room_w(row.key, until_ms))
-            _send(turn, row, books, min(target_w, effective_w, room_w), until_ms)
+            limit_w, until_ms = _lowered(turn, row, books, min(target_w, effective_w))
+            _send(turn, row, books, limit_w, until_ms)
+
+
+def _lowered(turn: Turn, row: Site, books: Books, limit_w: int) -> tuple[int, int]:
+    """The limit to lower to, and until when. One above the fallback must fit with all that is promised; one at or below
+    it always does, because holds end after every lift."""
+    power = _power(turn)
+    until_ms = _until_ms(turn, row, limit_w, power)
+    if limit_w > row.base_w():
+        room_w = _step(books.room_w(row.key, until_ms))
+        if room_w > row.base_w():
+            return min(limit_w, room_w), until_ms
+        limit_w = row.base_w()
+    return limit_w, _until_ms(turn, row, limit_w, power)
 
 
 def _raise(turn: Turn, rows: list[Site], targets: dict[str, int], books: Books) -> None:
@@ -175,12 +194,22 @@ def _raise(turn: Turn, rows: list[Site], targets: dict[str, int], books: Books) 
         renew = target_w > row.base_w() and _renewal_due(row, turn.now_ms, power)
         if target_w <= effective_w + TOLERANCE_W and not renew:
             continue
-        until_ms = _until_ms(turn, row, target_w, power)
-        limit_w = min(target_w, _step(books.room_w(row.key, until_ms)))
+        limit_w, until_ms = _raised(turn, row, books, target_w)
         partial = limit_w + TOLERANCE_W < target_w and lowering
         pointless = limit_w < row.evse.minimum_w or (limit_w <= effective_w + TOLERANCE_W and not renew)
         if not partial and not pointless:
             _send(turn, row, books, limit_w, until_ms)
+
+
+def _raised(turn: Turn, row: Site, books: Books, target_w: int) -> tuple[int, int]:
+    """The limit to raise to as far as there is room, and until when: a lift is short, a hold is long."""
+    power = _power(turn)
+    until_ms = _until_ms(turn, row, target_w, power)
+    limit_w = min(target_w, _step(books.room_w(row.key, until_ms)))
+    if limit_w <= row.base_w() < target_w:
+        until_ms = _until_ms(turn, row, row.base_w(), power)
+        limit_w = min(row.base_w(), _step(books.room_w(row.key, until_ms)))
+    return limit_w, until_ms
 
 
 def _until_ms(turn: Turn, row: Site, limit_w: int, power: PowerSettings) -> int:

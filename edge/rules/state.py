@@ -102,7 +102,11 @@ class StationState:
 
 @dataclass(slots=True)
 class TransactionState:
-    """A charging transaction that has not ended. ``finished_ms`` is when the car stopped taking energy, if it has."""
+    """A charging transaction that has not ended. ``finished_ms`` is when the car stopped taking energy, if it has.
+
+    ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
+    takes all that it may. ``seen`` are the sequence numbers booked.
+    """
 
     station_id: str
     evse_id: int
@@ -119,7 +123,8 @@ class TransactionState:
     power_w: int | None = None
     soc_pct: int | None = None
     metered_ms: int = 0
-    seen: list[int] = field(default_factory=list)
+    taken_w: int | None = None
+    seen: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from edge.rules.allocation import fallbacks
 from edge.rules.books import Books, Site, sites
 from edge.rules.inputs import Knowledge
+from edge.rules.power import shares_w
 from edge.rules.state import FacilityState, LaneState, StationState
 from shared.clock import SECOND_MS
 from shared.facilities import Facility, SpaceKind
@@ -62,8 +62,7 @@ def view(state: FacilityState, knowledge: Knowledge, now_ms: int) -> FacilityVie
     facility = knowledge.facility
     if facility is None:
         return None
-    ratings_w = [e.rating_w for s in facility.stations for e in s.evses]
-    rows = sites(state, facility, fallbacks(ratings_w, facility.power.budget_w))
+    rows = sites(state, facility, shares_w(facility))
     return FacilityView(
         facility_id=facility.facility_id,
         name=facility.name,

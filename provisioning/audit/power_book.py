@@ -47,7 +47,11 @@ class _Outlet:
     def worst_w(self, at_ms: int, drift_ms: int) -> int:
         leases = [s for s in self.sent if s.until_ms is not None]
         possible = [s.limit_w for s in leases if s.until_ms is not None and at_ms <= s.until_ms + drift_ms]
-        held = any(s.accepted and s.until_ms is not None and at_ms <= s.until_ms - drift_ms for s in leases)
+        # What was sent after the last accepted one may have taken its place: all of them must hold.
+        last = next((s.request_id for s in reversed(leases) if s.accepted), None)
+        held = last is not None and all(
+            s.until_ms is not None and at_ms <= s.until_ms - drift_ms for s in leases if s.request_id >= last
+        )
         if not held:
             possible.append(self._unleased_w())
         return max(possible, default=0)

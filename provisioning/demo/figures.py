@@ -89,8 +89,11 @@ class Cloud:
         return self._number(_CARDS, list(customer_ids))
 
     def log_id(self) -> str:
-        """The id of the log of decisions: another database has another one."""
-        row = self._connection.execute("SELECT log_id FROM link.decision_log").fetchone()
+        """The id of the log of decisions: another database has another one. Empty before the first migration."""
+        try:
+            row = self._connection.execute("SELECT log_id FROM link.decision_log").fetchone()
+        except psycopg.errors.UndefinedTable:
+            return ""
         return "" if row is None else str(row[0])
 
     def events_of(self, facility_id: str, log_id: str) -> int:

@@ -1,5 +1,7 @@
 """The whole house of a demo: every process, in the order in which one needs the other, as much at once as can be."""
 
+import hashlib
+import importlib.util
 import sqlite3
 import time
 from collections.abc import Callable
@@ -31,7 +33,7 @@ from shared.clock import Timeline
 PATIENCE_REAL_S = 60.0
 MIGRATE_TIMEOUT_REAL_S = 120.0
 PAGE_TOKEN_TTL_S = 30 * 24 * 3600
-_FILLED = "filled"
+_PREPARED = "prepared"
 _POLL_REAL_S = 0.05
 
 
@@ -59,13 +61,30 @@ class House:
         self._postgres.spawn()
         self._keep_ground("The MQTT broker", self._broker, part="broker")
         self._keep_ground("PostgreSQL", self._postgres)
-        self._migrate()
-        self._fill(seed_number)
+        self._prepare(seed_number)
         timeline = self._lived.begin()
+        programs = self._programs(timeline)
         files = configs.Configs(self.state, self._ports, self._secrets, self._wires, str(timeline))
-        self._start_all(self._programs(timeline), files)
-        self._await_told()
-        self._start_world(self._programs(timeline), files, seed_number)
+        self._start_all(programs, files)
+        with self.cloud() as reader:
+            self._await("that the facilities hear of every decision", lambda: reader.has_told(FACILITY_IDS))
+        self._progress("The facilities know prices and customers")
+        self._start_world(programs, files, seed_number)
+
+    def _prepare(self, seed_number: int) -> None:
+        """Bring the database up to date and fill an empty one. What was done is remembered with the id of the database's
+        decision log and the migrations' hash, so that the next start need not even look."""
+        done = self.state.remembered(_PREPARED) or {}
+        migrations = _hash_of_migrations()
+        with self.cloud() as reader:
+            if done == {"seed": seed_number, "log_id": reader.log_id(), "migrations": migrations}:
+                return
+        self._migrate()
+        with self.cloud() as reader:
+            log_id = reader.log_id()
+        if (done.get("seed"), done.get("log_id")) != (seed_number, log_id):
+            self._fill(seed_number)
+        self.state.keep(_PREPARED, {"seed": seed_number, "log_id": log_id, "migrations": migrations})
 
     def _programs(self, timeline: Timeline) -> Programs:
         return Programs(
@@ -110,12 +129,7 @@ class House:
         self._progress("The database is up to date")
 
     def _fill(self, seed_number: int) -> None:
-        """Once per database: its decision log's id tells whether this one was filled already. It needs only the API and
-        the gateway, on the eve of the first day."""
-        with self.cloud() as cloud:
-            mark = {"seed": seed_number, "log_id": cloud.log_id()}
-        if self.state.remembered(_FILLED) == mark:
-            return
+        """Register everybody, with only the API and the gateway running, on the eve of the first day."""
         launch = Launch(
             name=f"driver-{seed_number}",
             facilities=tuple(self._facilities.values()),
@@ -128,18 +142,11 @@ class House:
             self.stack.wait_until_ready(program)
         seed(Gate(web(self._ports.api), self._secrets.jwt, web(self._ports.stripe)), launch)
         ids = [customer_id_of(launch.name, customer) for customer in launch.customers]
-        with self.cloud() as cloud:
-            self._await("that every customer's card is saved", lambda: cloud.cards_of(ids) == len(ids))
+        with self.cloud() as reader:
+            self._await("that every customer's card is saved", lambda: reader.cards_of(ids) == len(ids))
         self.stack.release(Stage.CLOUD)
         self.stack.release(Stage.OUTSIDE)
-        self.state.keep(_FILLED, mark)
         self._progress(f"{len(launch.facilities)} facilities and {len(launch.customers)} customers are registered")
-
-    def _await_told(self) -> None:
-        """Cars come only when each facility holds every decision: who is registered is let in from the first minute."""
-        with self.cloud() as cloud:
-            self._await("that the facilities hear of every decision", lambda: cloud.has_told(FACILITY_IDS))
-        self._progress("The facilities know prices and customers")
 
     def _await(self, what: str, true: Callable[[], bool]) -> None:
         give_up = time.monotonic() + PATIENCE_REAL_S
@@ -217,3 +224,11 @@ class House:
         """Stop everything, from above; the data is kept."""
         self.stack.stop()
         self._wires.close()
+
+
+def _hash_of_migrations() -> str:
+    """Changes with every file that could change the database."""
+    spec = importlib.util.find_spec("cloud.migrations")
+    folders = () if spec is None else spec.submodule_search_locations or ()
+    files = sorted(file for folder in folders for file in Path(folder).rglob("*") if file.suffix in {".py", ".sql"})
+    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()

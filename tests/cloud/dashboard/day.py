@@ -136,18 +136,15 @@ def _fill(log: Log, *, cars: int, evs: int, peak_w: int) -> None:
         log.charge(began_ms + (45 + number) * MINUTE_MS, number + 1)
     for step in range(720):
         at_ms = began_ms + step * MINUTE_MS // 2
-        drawn_w = max(
-            0, round(peak_w * (0.45 + 0.4 * sin(step / 130 - 0.9) + 0.12 * sin(step / 23) + 0.03 * sin(step)))
-        )
+        drawn_w = round(peak_w * _shape(step))
         worst_w = min(400_000, drawn_w + 22_000 + 9_000 * (step // 40 % 4))
         log.add(at_ms, SitePowerSampled(drawn_w=drawn_w, worst_case_w=worst_w, budget_w=400_000))
 
 
 def _shape(step: int) -> float:
-    """How much of the peak is drawn: two waves, and exactly 1 at the highest."""
-    if step == 300:
-        return 1.0
-    return max(0.0, min(0.99, 0.45 + 0.4 * sin(step / 130 - 0.9) + 0.1 * sin(step / 23)))
+    """How much of the peak is drawn at each half minute of six hours: two waves, and exactly 1 once, at step 360."""
+    wave = 0.62 + 0.28 * sin(step / 190 - 0.6) + 0.08 * sin(step / 23)
+    return 1.0 if step == 360 else max(0.0, min(0.97, wave))
 
 
 def _last_events(boston: Log, philadelphia: Log) -> None:

@@ -1,7 +1,6 @@
 """The page's numbers over a real database, and who may see them."""
 
 import time
-from collections.abc import AsyncIterator
 from importlib.resources import files
 
 import pytest
@@ -32,10 +31,10 @@ def of(found: Overview, facility_id: str) -> FacilityNow:
 
 
 @pytest.fixture
-async def full(engine: AsyncEngine) -> AsyncIterator[AsyncEngine]:
+async def full(engine: AsyncEngine) -> AsyncEngine:
     async with transaction(engine) as conn:
         await day.live_through(conn, philadelphia_online=False)
-    yield engine
+    return engine
 
 
 async def test_without_facilities_there_is_nothing_and_no_error(engine: AsyncEngine) -> None:

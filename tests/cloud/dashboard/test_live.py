@@ -84,7 +84,8 @@ async def test_nobody_watching_costs_no_look(source: Source) -> None:
     looked = source.looks
     await asyncio.sleep(0.1)
     assert source.looks == looked
-    assert "event: tick" in await until(again := shared.follow(), "event: tick")
+    again = shared.follow()
+    assert "event: tick" in await until(again, "event: tick")
     await again.aclose()
 
 

@@ -138,6 +138,10 @@ def test_every_type_that_is_asked_for_has_words() -> None:
     assert [kind for kind in TOLD if tell(kind.model_construct(**blank)) is None] == []
 
 
+def by_card(receipt: str) -> Settlement:
+    return Settlement("PAID", 500, "SUCCEEDED", "CARD_ON_FILE", receipt=receipt)
+
+
 @pytest.mark.parametrize(
     ("settlement", "text", "tone"),
     [

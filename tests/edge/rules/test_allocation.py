@@ -47,11 +47,11 @@ def test_a_budget_that_is_wanted_is_used_up_to_the_rounding_step(asked, budget_w
 
 
 def test_fallbacks_are_equal_unless_a_rating_is_smaller_and_fit_the_budget():
-    assert fallbacks([11_000] * 20 + [150_000] * 4, 400_000) == [11_000] * 20 + [45_000] * 4
+    assert fallbacks((11_000,) * 20 + (150_000,) * 4, 400_000) == (11_000,) * 20 + (45_000,) * 4
 
 
 @given(st.lists(st.integers(1_000, 400_000), max_size=60), st.integers(10_000, 1_000_000))
 def test_fallbacks_never_exceed_the_budget_or_a_rating(ratings_w, budget_w):
-    shares_w = fallbacks(ratings_w, budget_w)
+    shares_w = fallbacks(tuple(ratings_w), budget_w)
     assert sum(shares_w) <= budget_w
     assert all(0 <= share <= rating for share, rating in zip(shares_w, ratings_w, strict=True))

@@ -196,17 +196,34 @@ def test_a_car_that_takes_little_leaves_the_rest_to_the_others():
     charge(site, 2)
     site.accept_limits()
     for seq_no in range(1, 8):
-        site.wait(60)
+        site.wait(70)
         site.transaction("cs-1", "Updated", seq_no, power_w=20_000)
         site.transaction("cs-2", "Updated", seq_no, power_w=limits(site)["cs-2"])
         site.accept_limits()
     assert limits(site)["cs-2"] == 150_000
 
 
+def test_limits_settle_between_readings_however_scarce_the_power():
+    site = Site(facility(*[50_000] * 12, regular=0, budget_w=200_000))
+    site.connect(*[f"cs-{n}" for n in range(1, 13)])
+    for number in range(1, 13):
+        charge(site, number)
+    site.accept_limits()
+    for seq_no in range(1, 6):
+        site.wait(120)
+        site.accept_limits()
+        for number in range(1, 13):
+            power_w = limits(site)[f"cs-{number}"] * (60 + 3 * number) // 100
+            site.transaction(f"cs-{number}", "Updated", seq_no, power_w=power_w)
+        before = len(site.of(LimitSent))
+        site.accept_limits()
+        assert len(site.of(LimitSent)) - before <= 3 * 12, "demand and limits chase each other"
+
+
 def test_a_limit_that_the_budget_does_not_hold_is_never_sent():
     site = Site(facility(150_000, budget_w=100_000))
     site.connect("cs-1")
-    rows = books.sites(site.state, site.facility, [100_000])
+    rows = books.sites(site.state, site.facility, (100_000,))
     book = books.Books(rows, site.facility, site.now_ms)
     with pytest.raises(BudgetError, match="120000 W of 100000 W"):
         book.add("cs-1/1", 120_000, None)
