@@ -21,6 +21,9 @@ lint: dev ## style and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+bench: dev ## what this machine can do, against what the parts can do alone
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

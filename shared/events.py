@@ -10,6 +10,7 @@ from pydantic import Field, TypeAdapter
 
 from shared.facilities import Frozen, SpaceKind
 from shared.ids import Id, StationId
+from shared.rating import ChargingUse
 from shared.rights import RightRef
 
 
@@ -60,8 +61,17 @@ class VehicleEntered(Frozen):
     is_ev: bool = False
 
 
+class RunningCharge(Frozen):
+    """A charging transaction that had not ended when its car was let out, as far as it was known then."""
+
+    station_id: StationId
+    transaction_id: str
+    use: ChargingUse
+
+
 class ExitGranted(Frozen):
-    """``quoted_cents`` is the whole price at the moment of the grant, by ``shared.rating``; what the cloud charges."""
+    """``quoted_cents`` is the whole price at the moment of the grant, by ``shared.rating``; what the cloud charges.
+    ``running`` is part of that price, whatever is heard of those transactions later."""
 
     type: Literal["ExitGranted"] = "ExitGranted"
     session_id: Id
@@ -70,6 +80,7 @@ class ExitGranted(Frozen):
     quoted_cents: int
     tariff_versions: tuple[str, ...]
     priced_until_ms: int
+    running: tuple[RunningCharge, ...] = ()
 
 
 class ExitRefused(Frozen):
@@ -101,6 +112,7 @@ class VehicleExited(Frozen):
     tariff_versions: tuple[str, ...]
     priced_until_ms: int
     paid_cents: int = 0
+    running: tuple[RunningCharge, ...] = ()
 
 
 class TailgateDetected(Frozen):

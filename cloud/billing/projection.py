@@ -23,18 +23,14 @@ from cloud.sessions.store import ParkingSession, charging_of, parking_session, s
 from cloud.tariffs.store import all_tariffs
 from shared.events import (
     Entry,
-    Event,
     PaymentTaken,
+    RunningCharge,
     TransactionEnded,
-    TransactionStarted,
     VehicleExited,
     parse_event,
 )
 from shared.rating import Quote, rate
 from shared.tariffs import Tariff
-
-TransactionKey = tuple[str, str]
-"""Station and transaction id."""
 
 
 class NotYetKnown(LookupError):  # noqa: N818 - says what is so
@@ -50,17 +46,16 @@ class _Source:
     log_id: str
     zone: str
     tariffs: tuple[Tariff, ...]
-    began_at: Mapping[TransactionKey, int]
-    ended_at: Mapping[TransactionKey, int]
-    """The positions at which transactions of this batch began and ended. The sessions' rows already hold the whole
-    batch; an exit must not know what came after it, or its price would depend on where batches are cut."""
+    ended_at: Mapping[tuple[str, str], int]
+    """The positions at which transactions, by station and id, ended in this batch. The sessions' rows already hold the
+    whole batch; an exit must not know what came after it, or its price would depend on where batches are cut."""
 
 
 class BillingProjection:
     """See ``cloud.link.ingest.Projection``."""
 
     name: Final = "billing"
-    types: Final = frozenset({"VehicleExited", "PaymentTaken", "TransactionStarted", "TransactionEnded"})
+    types: Final = frozenset({"VehicleExited", "PaymentTaken", "TransactionEnded"})
 
     async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, entries: Sequence[Entry]) -> None:
         """In the order of the log. Raises NoTariff where HQ has published no price, NotYetKnown as said there."""
@@ -74,8 +69,11 @@ class BillingProjection:
             log_id=log_id,
             zone=facility.zone,
             tariffs=await all_tariffs(conn),
-            began_at=_positions(events, TransactionStarted),
-            ended_at=_positions(events, TransactionEnded),
+            ended_at={
+                (event.station_id, event.transaction_id): entry.seq
+                for entry, event in events
+                if isinstance(event, TransactionEnded)
+            },
         )
         for entry, event in events:
             match event:
@@ -87,17 +85,11 @@ class BillingProjection:
                     await _transaction_ended(source, entry, event)
 
 
-def _positions(
-    events: Sequence[tuple[Entry, Event]], kind: type[TransactionStarted] | type[TransactionEnded]
-) -> dict[TransactionKey, int]:
-    return {(event.station_id, event.transaction_id): entry.seq for entry, event in events if isinstance(event, kind)}
-
-
 async def _exited(source: _Source, entry: Entry, event: VehicleExited) -> None:
     session = await parking_session(source.conn, event.session_id)
     if session is None:
         raise NotYetKnown(f"session {event.session_id} ended and its entry never came")
-    quote = await _price(source, session, event.priced_until_ms, before_seq=entry.seq)
+    quote = await _price(source, session, event.running, until_ms=event.priced_until_ms, before_seq=entry.seq)
     charge = _charge(source, entry, event, session, quote)
     if not await _add(source.conn, charge, quote):
         return
@@ -115,16 +107,17 @@ async def _exited(source: _Source, entry: Entry, event: VehicleExited) -> None:
     await collecting.collect(source.conn, charge, now_ms=entry.at_ms)
 
 
-async def _price(source: _Source, session: ParkingSession, until_ms: int, *, before_seq: int) -> Quote:
-    """What a stay costs by what was known on site before an event."""
-    known = {
-        (c.station_id, c.transaction_id): c
+async def _price(
+    source: _Source, session: ParkingSession, running: Sequence[RunningCharge], *, until_ms: int, before_seq: int
+) -> Quote:
+    """What a stay costs by what was known on site before an event; ``running`` had not ended when its car was let
+    out."""
+    charging = [
+        c
         for c in await charging_of(source.conn, session.session_id)
-        if source.began_at.get((c.station_id, c.transaction_id), 0) < before_seq
-    }
-    running = {key for key, c in known.items() if c.ended_ms is None or source.ended_at.get(key, 0) > before_seq}
-    stay = stay_of(session, tuple(known.values()), zone=source.zone, until_ms=until_ms, running=running)
-    return rate(stay, source.tariffs)
+        if source.ended_at.get((c.station_id, c.transaction_id), 0) < before_seq
+    ]
+    return rate(stay_of(session, charging, running, zone=source.zone, until_ms=until_ms), source.tariffs)
 
 
 def _charge(source: _Source, entry: Entry, event: VehicleExited, session: ParkingSession, quote: Quote) -> Charge:
@@ -185,7 +178,7 @@ async def _transaction_ended(source: _Source, entry: Entry, event: TransactionEn
     session = await parking_session(source.conn, charge.session_id)
     if session is None:
         raise NotYetKnown(f"session {charge.session_id} is charged and not there")
-    quote = await _price(source, session, charge.priced_until_ms, before_seq=entry.seq + 1)
+    quote = await _price(source, session, (), until_ms=charge.priced_until_ms, before_seq=entry.seq + 1)
     if quote.total_cents == charge.total_cents:
         return
     found = Finding(

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from cloud.auth import STAFF, Role, require
 from cloud.db import Connection
 from cloud.facilities import store
-from cloud.lived import NowMs
 from cloud.link.decisions import publish
+from cloud.lived import NowMs
 from cloud.problems import Problem, not_found
 from shared.decisions import FacilityConfigured
 from shared.facilities import Facility, FacilityStatus, SpaceKind

@@ -25,6 +25,7 @@ class Refusal(StrEnum):
     NO_TARIFF = "NO_TARIFF"
     NOT_INSIDE = "NOT_INSIDE"
     NOT_PAID = "NOT_PAID"
+    STILL_CHARGING = "STILL_CHARGING"
 
 
 TEXTS: dict[Refusal, tuple[str, ...]] = {
@@ -39,6 +40,7 @@ TEXTS: dict[Refusal, tuple[str, ...]] = {
     Refusal.NO_TARIFF: ("NO PRICES SET", "PRESS FOR HELP"),
     Refusal.NOT_INSIDE: ("NO TICKET FOUND", "PRESS FOR HELP"),
     Refusal.NOT_PAID: ("PLEASE PAY AT", "THE MACHINE"),
+    Refusal.STILL_CHARGING: ("ONE MOMENT",),
 }
 
 _ORDER = (RightKind.RESERVATION, RightKind.SUBSCRIPTION, RightKind.ACCOUNT)

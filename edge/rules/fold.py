@@ -89,7 +89,12 @@ def _vehicle_entered(state: FacilityState, event: VehicleEntered, at_ms: int) ->
 
 def _exit_granted(state: FacilityState, event: ExitGranted, _at_ms: int) -> None:
     state.lane(event.lane_id).grant = ExitGrant(
-        event.session_id, event.plate, event.quoted_cents, event.tariff_versions, event.priced_until_ms
+        event.session_id,
+        event.plate,
+        event.quoted_cents,
+        event.tariff_versions,
+        event.priced_until_ms,
+        event.running,
     )
 
 

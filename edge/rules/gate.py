@@ -77,7 +77,10 @@ def at_exit(turn: Turn, facility: Facility, lane_id: str, plate: str) -> Verdict
     if session is None or session.session_id in leaving:
         return refuse(turn, lane_id, plate, Refusal.NOT_INSIDE)
     until_ms = payment.price_until_ms(session, facility, turn.now_ms)
-    running = payment.running_uses(turn.state, session.session_id, until_ms)
+    running = payment.running_charges(turn.state, session.session_id, until_ms)
+    if running and turn.state.lane(lane_id).reason != Refusal.STILL_CHARGING:
+        # A car at the exit is not plugged in: word of its last transaction is on its way, so look again in a moment.
+        return refuse(turn, lane_id, plate, Refusal.STILL_CHARGING, Owed(session.session_id, None))
     try:
         price = payment.quote(facility, turn.knowledge.tariffs, session, running, until_ms)
     except NoTariff:
@@ -92,6 +95,7 @@ def at_exit(turn: Turn, facility: Facility, lane_id: str, plate: str) -> Verdict
         quoted_cents=price.total_cents,
         tariff_versions=price.tariff_versions,
         priced_until_ms=until_ms,
+        running=running,
     )
     return Verdict(Trigger.GRANTED, event, ("GOODBYE", plate, format_usd(price.total_cents)))
 

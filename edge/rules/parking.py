@@ -50,8 +50,10 @@ def signalled(turn: Turn, given: LaneSignalled) -> None:
 
 
 def due(turn: Turn) -> None:
-    """Act on every lane whose time has come."""
+    """Act on every lane whose time has come, and on those that wait for word of a charge that has come."""
     for lane_id, state in turn.state.lanes.items():
+        if state.reason == Refusal.STILL_CHARGING and state.phase is Phase.REFUSED and not _charging(turn, state.plate):
+            _look_again(turn, lane_id, state)
         if state.deadline_ms is None or state.deadline_ms > turn.now_ms:
             continue
         if state.phase is Phase.WAITING:
@@ -61,6 +63,11 @@ def due(turn: Turn) -> None:
             _look_again(turn, lane_id, state)
         else:
             _pull(turn, lane_id, Trigger.TIMED_OUT)
+
+
+def _charging(turn: Turn, plate: str) -> bool:
+    session_id = turn.state.session_of_plate.get(plate)
+    return any(t.session_id == session_id for t in turn.state.transactions.values())
 
 
 def restarted(turn: Turn) -> None:
@@ -191,6 +198,7 @@ def _through(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:
                 tariff_versions=grant.tariff_versions,
                 priced_until_ms=grant.priced_until_ms,
                 paid_cents=session.paid_cents,
+                running=grant.running,
             )
         )
 

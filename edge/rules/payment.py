@@ -5,7 +5,7 @@ from edge.rules.inputs import Due, PaymentOffered, PaymentResult, QuoteAsked
 from edge.rules.state import FacilityState, ParkingSession, TransactionState
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
-from shared.events import PaymentTaken
+from shared.events import PaymentTaken, RunningCharge
 from shared.facilities import Facility
 from shared.ids import normalise_plate
 from shared.rating import ChargingUse, NoTariff, Quote, Stay, rate
@@ -29,7 +29,7 @@ def quote(
     facility: Facility,
     tariffs: tuple[Tariff, ...],
     session: ParkingSession,
-    running: tuple[ChargingUse, ...],
+    running: tuple[RunningCharge, ...],
     until_ms: int,
 ) -> Quote:
     """Price a session from its entry to ``until_ms``. Raises NoTariff when none is published for it."""
@@ -39,16 +39,20 @@ def quote(
         space_kind=session.space_kind,
         entered_ms=session.entered_ms,
         until_ms=max(until_ms, session.entered_ms),
-        charging=(*session.charging, *running),
+        charging=(*session.charging, *(r.use for r in running)),
         covers_parking=session.right.covers_parking,
         covers_charging=session.right.covers_charging,
     )
     return rate(stay, tariffs)
 
 
-def running_uses(state: FacilityState, session_id: str, until_ms: int) -> tuple[ChargingUse, ...]:
+def running_charges(state: FacilityState, session_id: str, until_ms: int) -> tuple[RunningCharge, ...]:
     """The transactions of a session that have not ended, as they would be priced now."""
-    return tuple(charging_use(t, until_ms) for t in state.transactions.values() if t.session_id == session_id)
+    return tuple(
+        RunningCharge(station_id=t.station_id, transaction_id=t.transaction_id, use=charging_use(t, until_ms))
+        for t in state.transactions.values()
+        if t.session_id == session_id
+    )
 
 
 def price_until_ms(session: ParkingSession, facility: Facility, now_ms: int) -> int:
@@ -68,7 +72,7 @@ def due(turn: Turn, given: QuoteAsked) -> Due:
         asked = given.session_id or given.plate or "nothing given"
         return Due(session_id=None, problem=f"no open session for {asked}")
     until_ms = price_until_ms(session, facility, turn.now_ms)
-    running = running_uses(turn.state, session.session_id, until_ms)
+    running = running_charges(turn.state, session.session_id, until_ms)
     try:
         price = quote(facility, turn.knowledge.tariffs, session, running, until_ms)
     except NoTariff as error:

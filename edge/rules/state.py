@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from edge.rules.inputs import Matches
 from shared.devices import ArmPosition
+from shared.events import RunningCharge
 from shared.facilities import SpaceKind
 from shared.rating import ChargingUse
 from shared.rights import RightRef
@@ -44,6 +45,7 @@ class ExitGrant:
     quoted_cents: int
     tariff_versions: tuple[str, ...]
     priced_until_ms: int
+    running: tuple[RunningCharge, ...] = ()
 
 
 @dataclass(slots=True)

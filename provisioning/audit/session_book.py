@@ -30,7 +30,7 @@ class _Transaction:
 class _Session:
     entered: VehicleEntered
     entered_ms: int
-    uses: list[ChargingUse] = field(default_factory=list)
+    uses: dict[tuple[str, str], ChargingUse] = field(default_factory=dict)
     paid_cents: int = 0
 
 
@@ -57,6 +57,7 @@ class SessionBook:
         self._facility = facility
         self._tariffs = tariffs
         self._open: dict[str, _Session] = {}
+        self._let_go: set[tuple[str, str]] = set()
         self._transactions: dict[tuple[str, str], _Transaction] = {}
 
     def take(self, event: Event, at_ms: int) -> None:
@@ -95,13 +96,15 @@ class SessionBook:
             self._fail(f"{event.plate} left without having entered, or twice")
             return
         right = session.entered.right
+        running = {(r.station_id, r.transaction_id): r.use for r in event.running}
+        self._let_go |= running.keys()
         stay = Stay(
             facility_id=self._facility.facility_id,
             zone=self._facility.zone,
             space_kind=session.entered.space_kind,
             entered_ms=session.entered_ms,
             until_ms=max(event.priced_until_ms, session.entered_ms),
-            charging=tuple(session.uses),
+            charging=(*(u for k, u in session.uses.items() if k not in running), *running.values()),
             covers_parking=right.covers_parking,
             covers_charging=right.covers_charging,
         )
@@ -138,16 +141,15 @@ class SessionBook:
             self._fail(f"transaction {event.transaction_id}: booked {event.energy_wh} Wh, metered {energy_wh}")
         self.energy_wh += energy_wh
         session = self._open.get(known.session_id or "")
-        if known.session_id is not None and session is None:
+        name = (event.station_id, event.transaction_id)
+        if known.session_id is not None and session is None and name not in self._let_go:
             self._fail(f"transaction {event.transaction_id} ended after its car had left: nobody pays {energy_wh} Wh")
         if session is not None:
-            session.uses.append(
-                ChargingUse(
-                    label=event.station_id,
-                    started_ms=event.started_at_ms,
-                    finished_ms=event.finished_at_ms,
-                    ended_ms=event.ended_at_ms,
-                    energy_wh=energy_wh,
-                    covered=known.right is not None and known.right.covers_charging,
-                )
+            session.uses[name] = ChargingUse(
+                label=event.station_id,
+                started_ms=event.started_at_ms,
+                finished_ms=event.finished_at_ms,
+                ended_ms=event.ended_at_ms,
+                energy_wh=energy_wh,
+                covered=known.right is not None and known.right.covers_charging,
             )

@@ -72,8 +72,8 @@ class House:
         self._start_world(programs, files, seed_number)
 
     def _prepare(self, seed_number: int) -> None:
-        """Bring the database up to date and fill an empty one. What was done is remembered with the id of the database's
-        decision log and the migrations' hash, so that the next start need not even look."""
+        """Bring the database up to date and fill an empty one. What was done is remembered, with the id of the
+        database's decision log and the migrations' hash, so that the next start need not even look."""
         done = self.state.remembered(_PREPARED) or {}
         migrations = _hash_of_migrations()
         with self.cloud() as reader:
@@ -161,7 +161,7 @@ class House:
     def _start_world(self, programs: Programs, files: configs.Configs, seed_number: int) -> None:
         starts_at_ms = self._lived.starts_at_ms
         world = programs.world(files.world(seed=seed_number, starts_at_ms=starts_at_ms))
-        time.sleep(self._lived.clock.real_s_until(starts_at_ms))
+        self._lived.wait_for_the_start(self._say)
         self.stack.start(world)
         self._progress("Drivers are on their way")
 

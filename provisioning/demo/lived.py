@@ -5,6 +5,7 @@ facilities' logs already hold.
 """
 
 import time
+from collections.abc import Callable
 from datetime import date, datetime
 from datetime import time as time_of_day
 from typing import Any
@@ -58,6 +59,13 @@ class LivedTime:
         self.clock = Clock(timeline, time.time)
         self._begun = True
         return timeline
+
+    def wait_for_the_start(self, say: Callable[[str], None]) -> None:
+        """Sleep until the first instant. Says so when a head start was too short: then the first cars come together."""
+        late_real_s = self.clock.timeline.real_s(self.clock.now_ms() - self.starts_at_ms)
+        if self._head_start_real_s and late_real_s > 0:
+            say(f"This machine is slow: everything was up {late_real_s:.1f} s after the first cars were due")
+        time.sleep(self.clock.real_s_until(self.starts_at_ms))
 
     def tend(self) -> None:
         """Call often: keeps the instant every few seconds, a little ahead."""

@@ -26,8 +26,8 @@ INTERRUPTED = 130
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(BaseException):
-    """Somebody asked us to stop."""
+class Interrupted(KeyboardInterrupt):
+    """Somebody asked us to stop. A KeyboardInterrupt, since asyncio lets that pass through everything unwrapped."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from shared.events import KNOWN_TYPES, Entry, Event, PaymentTaken, VehicleEntered, entry, parse_event
 from shared.facilities import SpaceKind
@@ -37,6 +37,8 @@ def value(annotation: Any) -> Any:
         return get_args(annotation)[0]
     if get_origin(annotation) is tuple:
         return (value(get_args(annotation)[0]),)
+    if issubclass(annotation, BaseModel) and annotation is not RightRef:
+        return annotation(**{name: value(field.annotation) for name, field in annotation.model_fields.items()})
     plain = {str: "x-1", int: 41, bool: True, RightRef: ENTERED.right, SpaceKind: SpaceKind.EV}
     return plain[annotation]
 

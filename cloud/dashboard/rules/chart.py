@@ -19,7 +19,7 @@ GAP_MS = 5 * MINUTE_MS
 """Samples further apart than this are not joined: what was drawn in between is unknown."""
 HEADROOM = 1.12
 _TICK_EVERY_MS = {1: 15 * MINUTE_MS, 2: 30 * MINUTE_MS, 3: 30 * MINUTE_MS}
-_ROOM_PCT = 7.0
+_ROOM_PCT = 10.0
 """Labels closer than this to an end of the axis would run into it."""
 
 

@@ -195,6 +195,6 @@ def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns) -> tu
         found.append(Told(f"{number} could not be taken in. Nothing is lost; see link.parked.", Tone.ATTENTION))
     if concerns.discrepancies:
         number = count(concerns.discrepancies, "amount", "amounts")
-        text = f"{number} did not come out as expected: see /api/v1/discrepancies and settle."
+        text = f"{number} did not come out as expected: see /api/v1/discrepancies."
         found.append(Told(text, Tone.ATTENTION))
     return tuple(found)

@@ -23,7 +23,9 @@ from shared.rights import RightKind
 log = logging.getLogger(__name__)
 
 WALK_MS = 90 * SECOND_MS
-"""From the lane to the space, and from the space to the pay machine."""
+"""From the lane to the space, and from the space to the pay machine or to the lane."""
+DRIVE_OUT_MS = 45 * SECOND_MS
+"""From the charger to an exit."""
 RETRY_MS = 2 * MINUTE_MS
 RETRY_REAL_S_MIN = 0.5
 """However fast time is lived, nobody asks a dead machine more often than this."""
@@ -114,6 +116,7 @@ class Driver:
         await asyncio.sleep(self._clock.real_s_until(self._leaves_at_ms))
         if outlet is not None and self._plugged_in(*outlet):
             outlet[0].unplug(outlet[1])
+            await self._live(DRIVE_OUT_MS)
         self._go(Stage.LEAVING)
 
     def _plugged_in(self, station: SimulatedStation, evse_id: int) -> bool:
@@ -137,8 +140,8 @@ class Driver:
             await self._wait_to_retry()
 
     async def _leave(self) -> None:
+        await self._live(WALK_MS)
         if self.visit.kind is RightKind.TICKET:
-            await self._live(WALK_MS)
             await self._pay()
         refusals = 0
         while True:

@@ -9,6 +9,8 @@ from heapq import nlargest
 from pathlib import Path
 
 SHOWN = 3
+_DELIVERED = re.compile(r"(\d+)\.M(\d+)P\d+Q(\d+)\.")
+"""How a Maildir's file is named: seconds, microseconds without leading zeros, and a count within the process."""
 _KEY = re.compile(r"[\w.=,-]{1,200}")
 
 
@@ -30,8 +32,9 @@ class Mailbox:
         self._known: dict[str, Letter] = {}
 
     def newest(self) -> tuple[Letter, ...]:
-        """The last letters, newest first; their files' names begin with the time of delivery."""
-        keys = nlargest(SHOWN, (e.name for e in self._new.iterdir())) if self._new.is_dir() else []
+        """The last letters, newest first."""
+        names = (entry.name for entry in self._new.iterdir()) if self._new.is_dir() else iter(())
+        keys = nlargest(SHOWN, names, key=_delivered)
         self._known = {key: self._known.get(key) or self._letter(key) for key in keys}
         return tuple(self._known.values())
 
@@ -57,3 +60,8 @@ class Mailbox:
         if not isinstance(message, EmailMessage):
             raise TypeError("the default policy makes EmailMessage")
         return message
+
+
+def _delivered(key: str) -> tuple[int, ...]:
+    found = _DELIVERED.match(key)
+    return (0,) if found is None else tuple(int(group) for group in found.groups())

@@ -6,9 +6,12 @@ from hypothesis import strategies as st
 from edge.rules import facility as rules
 from edge.rules.inputs import Authorization, AuthorizeAsked, Matches, MeterReported, StationOpened, TransactionReported
 from shared.clock import HOUR_MS, MINUTE_MS
+from shared.devices import ArmPosition, Loop
 from shared.events import (
     ChargingRefused,
     EnergyMetered,
+    ExitGranted,
+    ExitRefused,
     TransactionAuthorized,
     TransactionEnded,
     TransactionStarted,
@@ -188,3 +191,35 @@ def test_a_state_rebuilt_from_the_log_is_the_state_that_wrote_it():
         rules.apply(again, written)
     assert again.transactions == site.state.transactions
     assert again.promises == site.state.promises
+
+
+def test_a_car_at_the_exit_waits_a_moment_for_word_of_its_last_charge():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, register_wh=0)
+    site.wait(3600)
+    site.loop("out-1", Loop.FRONT, occupied=True)
+    site.read("out-1", "ANNSCAR")
+    assert [e.reason for e in site.of(ExitRefused)] == ["STILL_CHARGING"]
+    site.transaction("cs-1", "Ended", 1, register_wh=10_000)
+    [granted] = site.of(ExitGranted)
+    assert (granted.quoted_cents, granted.running) == (300 + 400, ())
+
+
+def test_a_car_whose_charger_says_nothing_leaves_at_the_price_known_then():
+    site = with_ann_inside()
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, register_wh=0)
+    site.transaction("cs-1", "Updated", 1, register_wh=5_000)
+    site.wait(3600)
+    site.loop("out-1", Loop.FRONT, occupied=True)
+    site.read("out-1", "ANNSCAR")
+    site.wait(6)
+    [granted] = site.of(ExitGranted)
+    assert granted.quoted_cents == 300 + 200
+    site.transaction("cs-1", "Ended", 2, register_wh=9_000)
+    site.arm("out-1", ArmPosition.RAISED)
+    site.loop("out-1", Loop.UNDER, occupied=True)
+    site.loop("out-1", Loop.FRONT, occupied=False)
+    site.loop("out-1", Loop.UNDER, occupied=False)
+    [exited] = site.of(VehicleExited)
+    assert exited.quoted_cents == 500
+    assert [r.use.energy_wh for r in exited.running] == [5_000]
