@@ -11,7 +11,7 @@ demo: runtime ## Boston and Philadelphia at work on this machine: make demo ARGS
 	@$(BIN)/easypark demo $(ARGS)
 
 test: dev lint browser ## everything that must hold
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 bench: dev ## the hot paths side by side with what they stand on
 	$(BIN)/python -m tests.benchmarks $(ARGS)
@@ -20,9 +20,6 @@ lint: dev ## style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-bench: dev ## what this machine can do, against what the parts can do alone
-	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || { \

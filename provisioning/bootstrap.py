@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -67,7 +68,7 @@ def set_up(kind: str) -> None:
     """Install the packages of one kind (``dev`` holds those of ``runtime``) unless its stamp says they are there."""
     requirements = ROOT / "provisioning" / "requirements" / f"{kind}.txt"
     text = requirements.read_bytes()
-    wanted = hashlib.sha256(text + str(ROOT).encode()).hexdigest()
+    wanted = hashlib.sha256(b"\0".join([text, version().encode(), str(ROOT).encode()])).hexdigest()
     stamp = VENV / f"easypark-{kind}.stamp"
     if PYTHON.exists() and stamp.exists() and stamp.read_text() == wanted:
         return
@@ -158,12 +159,26 @@ def diagnosis(log: str) -> str:
 
 
 def link() -> None:
-    """Make the project importable where it lies, and its command runnable, without fetching a build tool."""
+    """Make the project importable where it lies, known by its version, and its command runnable: what an editable
+    installation does, without fetching a build tool."""
     packages = next((VENV / "lib").glob("python3*")) / "site-packages"
     (packages / "easyparkplus.pth").write_text(f"{ROOT}\n")
+    for old in packages.glob("easyparkplus-*.dist-info"):
+        shutil.rmtree(old)
+    known_as = packages / f"easyparkplus-{version()}.dist-info"
+    known_as.mkdir()
+    (known_as / "METADATA").write_text(f"Metadata-Version: 2.1\nName: easyparkplus\nVersion: {version()}\n")
     command = VENV / "bin" / "easypark"
     command.write_text(COMMAND.format(python=PYTHON))
     command.chmod(0o755)
+
+
+def version() -> str:
+    """The project's own version. Raises SetupError."""
+    found = re.search(r'^version = "([^"]+)"$', (ROOT / "pyproject.toml").read_text(), flags=re.MULTILINE)
+    if found is None:
+        raise SetupError(f"{ROOT / 'pyproject.toml'} names no version: take it anew from the repository")
+    return found.group(1)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.demo.facilities import SITES, with_new_passwords
+from provisioning.demo.facilities import CUSTOMERS, SITES, with_new_passwords
 from provisioning.demo.places import Ports, Secrets, Wires, web
 from provisioning.local.errors import SetupError
 from provisioning.local.ports import HOST
@@ -86,6 +86,7 @@ class Configs:
             "timeline": self.timeline,
             "starts_at_ms": starts_at_ms,
             "journal": "world.journal",
+            "traffic": {"customers": CUSTOMERS},
             "facilities": [self._site(site.facility_id) for site in SITES],
         }
         (folder / "world.json").write_text(json.dumps(table, indent=1))

@@ -26,6 +26,8 @@ ZONE = "America/New_York"
 BUDGET_W = 400_000
 LEVEL2_W, LEVEL2_MINIMUM_W = 11_000, 1_440
 FAST_W, FAST_MINIMUM_W = 150_000, 5_000
+CUSTOMERS = 240
+"""Of both facilities together: as many as their EV chargers need in a day, and few enough to be registered quickly."""
 LEVELS = ("1", "2", "3", "4")
 AISLES = ("A", "B")
 PER_AISLE = 25

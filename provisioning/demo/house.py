@@ -11,9 +11,8 @@ import psycopg
 
 from cloud.auth import Role, issue_token
 from hardware.simulator.customers import customers
-from hardware.simulator.population import Settings
 from provisioning.demo import configs
-from provisioning.demo.facilities import FACILITY_IDS
+from provisioning.demo.facilities import CUSTOMERS, FACILITY_IDS
 from provisioning.demo.figures import Cloud, LogHead, log_head
 from provisioning.demo.lived import LivedTime
 from provisioning.demo.page.room import Around
@@ -134,7 +133,7 @@ class House:
             name=f"driver-{seed_number}",
             facilities=tuple(self._facilities.values()),
             tariffs=tariffs(),
-            customers=tuple(customers(str(seed_number), Settings(facility_ids=FACILITY_IDS).customers)),
+            customers=tuple(customers(str(seed_number), CUSTOMERS)),
         )
         programs = self._programs(self._lived.eve())
         for program in (programs.stripe(self.state.subfolder("stripe")), programs.cloud("api", self._addresses)):

@@ -1,7 +1,6 @@
 """The set-up: an old Python is told so in one line, and every other failure is one line too."""
 
 import ast
-import hashlib
 import os
 import re
 import shutil
@@ -42,13 +41,18 @@ def test_an_old_python_is_told_what_is_needed() -> None:
         assert f"Python 3.11 or newer is needed (up to 3.14), this is {version[0]}" in done.stderr
 
 
+def copied(folder: Path) -> Path:
+    """The files that the set-up works with, in a place of their own."""
+    (folder / "provisioning").mkdir()
+    shutil.copy(bootstrap.__file__, folder / "provisioning" / "bootstrap.py")
+    shutil.copy(ROOT / "pyproject.toml", folder)
+    shutil.copytree(REQUIREMENTS, folder / "provisioning" / "requirements")
+    return folder
+
+
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The files that the set-up works with, in a place of their own."""
-    (tmp_path / "provisioning").mkdir()
-    shutil.copy(bootstrap.__file__, tmp_path / "provisioning" / "bootstrap.py")
-    shutil.copytree(REQUIREMENTS, tmp_path / "provisioning" / "requirements")
-    return tmp_path
+    return copied(tmp_path)
 
 
 def set_up(clone: Path, kind: str = "runtime", **environment: str) -> subprocess.CompletedProcess[str]:
@@ -62,38 +66,69 @@ def set_up(clone: Path, kind: str = "runtime", **environment: str) -> subprocess
     )
 
 
-def pretend_installed(clone: Path) -> None:
-    """A whole ``.venv`` with nothing in it but its stamp."""
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clone that needs no packages, set up."""
+    clone = copied(tmp_path_factory.mktemp("installed"))
     (clone / "provisioning" / "requirements" / "runtime.txt").write_text("")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone / ".venv"], check=True)
-    wanted = hashlib.sha256(str(clone.resolve()).encode()).hexdigest()
-    (clone / ".venv" / "easypark-runtime.stamp").write_text(wanted)
+    done = set_up(clone, PIP_NO_INDEX="1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(" ... ")[0] for line in done.stdout.splitlines()] == [
+        "Making .venv",
+        "Installing 0 packages, checked by their hashes",
+        "Linking the command easypark",
+    ]
+    return clone
 
 
-def test_a_second_run_finds_its_stamp_and_does_nothing(clone: Path) -> None:
-    pretend_installed(clone)
-    done = set_up(clone)
+def test_what_is_set_up_is_the_clone_itself_known_by_its_version(installed: Path) -> None:
+    """The rooms are imported from where they lie; the daemon tells its version to headquarters."""
+    code = (
+        "import importlib.metadata as m, provisioning; print(m.version('easyparkplus'), list(provisioning.__path__)[0])"
+    )
+    done = subprocess.run(
+        [installed / ".venv/bin/python", "-P", "-c", code], capture_output=True, text=True, check=True, cwd="/"
+    )
+    assert done.stdout.split()[0].endswith(bootstrap.version())
+    assert done.stdout.split()[1] == str(installed.resolve() / "provisioning")
+    assert os.access(installed / ".venv/bin/easypark", os.X_OK)
+
+
+def test_a_second_run_finds_its_stamp_and_does_nothing(installed: Path) -> None:
+    done = set_up(installed)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-def test_the_stamp_does_not_hold_for_other_packages_nor_in_another_place(clone: Path) -> None:
-    pretend_installed(clone)
-    (clone / "provisioning" / "requirements" / "runtime.txt").write_text("# changed\n")
-    assert "Making .venv" in set_up(clone, PIP_NO_INDEX="1").stdout
-
-
-@pytest.mark.slow
-def test_no_index_reached_is_one_line(clone: Path) -> None:
-    """An index that does not exist, by a name that never resolves (RFC 2606)."""
-    done = set_up(
-        clone,
-        PIP_INDEX_URL="https://index.invalid/simple",
-        PIP_EXTRA_INDEX_URL="",
-        PIP_FIND_LINKS="",
-        PIP_NO_CACHE_DIR="1",
-        PIP_RETRIES="0",
-        PIP_CONFIG_FILE=os.devnull,
+def test_the_stamp_does_not_hold_when_what_it_stands_for_changed(installed: Path) -> None:
+    requirements, project = installed / "provisioning/requirements/runtime.txt", installed / "pyproject.toml"
+    changes = (
+        lambda: requirements.write_text("# changed\n"),
+        lambda: project.write_text(project.read_text().replace('version = "', 'version = "9.')),
+        (installed / ".venv/bin/python").unlink,
     )
+    for change in changes:
+        change()
+        again = set_up(installed, PIP_NO_INDEX="1")
+        assert (again.returncode, again.stderr) == (0, "")
+        assert "Linking the command easypark" in again.stdout
+
+
+def test_no_index_reached_is_one_line(installed: Path) -> None:
+    """An index that does not exist, by a name that never resolves (RFC 2606)."""
+    requirements = installed / "provisioning/requirements/runtime.txt"
+    kept = requirements.read_text()
+    requirements.write_text(f"six==1.17.0 --hash=sha256:{'0' * 64}\n")
+    try:
+        done = set_up(
+            installed,
+            PIP_INDEX_URL="https://index.invalid/simple",
+            PIP_EXTRA_INDEX_URL="",
+            PIP_FIND_LINKS="",
+            PIP_NO_CACHE_DIR="1",
+            PIP_CONFIG_FILE=os.devnull,
+        )
+    finally:
+        requirements.write_text(kept)
     assert done.returncode == 2
     assert done.stderr == (
         "easypark: the package index cannot be reached: check the network, or the index in your pip settings,"

@@ -13,7 +13,7 @@ from cloud.dashboard.rules.overview import FacilityNow, Overview, Presence, Tone
 from cloud.db import transaction
 from shared.clock import HOUR_MS
 from tests.cloud.dashboard import day
-from tests.cloud.serving import SECRET, Api
+from tests.cloud.serving import SECRET, Api, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -140,3 +140,12 @@ async def test_without_a_token_that_may_look_nobody_is_let_in(path: str, api: Ap
 async def test_styles_and_scripts_come_from_here_and_are_open(api: Api) -> None:
     for name in ("easypark.css", "easypark.svg", "live.js", "htmx/htmx.min.js"):
         assert (await api.raw("GET", f"/static/{name}", as_=None)).status_code == 200
+
+
+async def test_without_the_database_the_page_says_so_and_waits_for_it(caplog: pytest.LogCaptureFixture) -> None:
+    async with serving("postgresql://u:secret-word@127.0.0.1:1/gone") as api:
+        answer = await api.raw("GET", "/dashboard")
+    assert answer.status_code == 503
+    assert "Headquarters&#39; database cannot be reached" in answer.text
+    assert 'data-live="/dashboard/stream"' in answer.text
+    assert "secret-word" not in answer.text + caplog.text
