@@ -2,6 +2,8 @@
 
 import secrets
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
@@ -15,12 +17,15 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
-    """A running PostgreSQL, removed at the end; started by the first test that asks."""
-    server = Postgres(tmp_path_factory.mktemp("postgres") / "pg")
-    server.start()
-    yield server
-    server.remove()
+def postgres_server() -> Iterator[Postgres]:
+    """A running PostgreSQL, removed at the end; started by the first test that asks. Its folder can be entered by all,
+    unlike pytest's own, so that root's tests keep nothing outside of it, even when they are killed."""
+    with TemporaryDirectory(prefix="easypark-test-") as folder:
+        Path(folder).chmod(0o755)
+        server = Postgres(Path(folder) / "pg")
+        server.start()
+        yield server
+        server.remove()
 
 
 @pytest.fixture

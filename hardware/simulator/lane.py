@@ -7,6 +7,7 @@ Times are lived, so a lane keeps step with the facility in time-lapse.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -195,7 +196,7 @@ class SimulatedLane:
 
     async def _sees_green(self) -> bool:
         """Wait for a green light and a raised arm as long as the driver's patience lasts."""
-        since_ms = self._clock.now_ms()
+        since_ms, since_real_s = self._clock.now_ms(), time.monotonic()
         while not (self.green and self.arm.passable):
             until_ms = (
                 since_ms + ANSWER_PATIENCE_MS
@@ -203,7 +204,8 @@ class SimulatedLane:
                 else self._shown_ms + REFUSAL_PATIENCE_MS
             )
             self._news.clear()
-            patience_real_s = max(PATIENCE_REAL_S_MIN, self._clock.real_s_until(until_ms))
+            at_least_real_s = since_real_s + PATIENCE_REAL_S_MIN - time.monotonic()
+            patience_real_s = max(at_least_real_s, self._clock.real_s_until(until_ms))
             try:
                 async with asyncio.timeout(patience_real_s):
                     await self._news.wait()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import procrastinate
@@ -45,9 +45,9 @@ async def no_jobs(engine: AsyncEngine) -> None:
 
 
 @asynccontextmanager
-async def working(database_url: str, desk: Desk) -> AsyncIterator[None]:
+async def working(database_url: str, tasks: Mapping[str, job_worker.Task]) -> AsyncIterator[None]:
     stop = asyncio.Event()
-    worker = asyncio.create_task(job_worker.run_worker(database_url, {"note": desk.note}, stop))
+    worker = asyncio.create_task(job_worker.run_worker(database_url, tasks, stop))
     try:
         yield
     finally:
@@ -62,7 +62,7 @@ async def test_an_idle_worker_is_told_of_a_committed_job_and_need_not_look(
     desk = Desk()
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="there before")
-    async with working(database_url, desk):
+    async with working(database_url, {"note": desk.note}):
         assert await asyncio.wait_for(desk.done.get(), 10) == "there before"
         await no_jobs(engine)
         await asyncio.sleep(0.5)
@@ -87,7 +87,7 @@ async def test_a_job_that_fails_is_tried_again(database_url: str, engine: AsyncE
     desk = Desk(failures=1)
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="second time")
-    async with working(database_url, desk):
+    async with working(database_url, {"note": desk.note}):
         assert await asyncio.wait_for(desk.done.get(), 10) == "second time"
 
 
@@ -113,7 +113,7 @@ async def test_a_job_of_a_worker_that_died_is_put_back(database_url: str, engine
         assert taken is not None
         assert await job_worker.put_back_stalled(app) == 0, "a live worker keeps its job"
         assert await job_worker.put_back_stalled(app, dead_after_real_s=0) == 1
-    async with working(database_url, desk):
+    async with working(database_url, {"note": desk.note}):
         assert await asyncio.wait_for(desk.done.get(), 5) == "orphan"
 
 
@@ -121,7 +121,7 @@ async def test_done_jobs_leave_nothing_behind(database_url: str, engine: AsyncEn
     desk = Desk()
     async with transaction(engine) as conn:
         await jobs.defer(conn, "note", word="done")
-    async with working(database_url, desk):
+    async with working(database_url, {"note": desk.note}):
         await asyncio.wait_for(desk.done.get(), 5)
         await no_jobs(engine)
 
@@ -138,7 +138,7 @@ async def test_a_worker_without_a_database_waits_and_still_stops_when_asked() ->
 
 async def test_a_worker_survives_the_loss_of_its_connections(database_url: str, engine: AsyncEngine) -> None:
     desk = Desk()
-    async with working(database_url, desk):
+    async with working(database_url, {"note": desk.note}):
         async with transaction(engine) as conn:
             await jobs.defer(conn, "note", word="before")
         assert await asyncio.wait_for(desk.done.get(), 5) == "before"

@@ -107,7 +107,7 @@ async def test_when_the_connection_is_lost_the_call_on_the_wire_is_unknown_and_t
             site.server.send_limit(limit(2, evse_id=2))
             connection.transport.abort()
         await until(lambda: site.rules.of(StationClosed))
-        assert [(x.request_id, x.outcome) for x in site.rules.of(LimitReplied)] == [(1, "UNKNOWN"), (2, "REJECTED")]
+        assert [(x.request_id, x.outcome) for x in site.rules.of(LimitReplied)] == [(1, "UNKNOWN"), (2, "UNSENT")]
         assert isinstance(site.rules.seen[-1], StationClosed)
 
 

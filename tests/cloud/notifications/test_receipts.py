@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cloud import job_worker
 from cloud.billing import queries
 from cloud.billing.payments import Cashier
 from cloud.db import transaction
@@ -172,6 +171,6 @@ async def test_from_the_exit_to_the_mailbox_by_the_job_queue(
     """The way of a session's end: charge, payment and receipt follow from one another by themselves."""
     await site.stay(payer)
     tasks = {"pay_charge": cashier.pay_charge, **receipts.tasks(postman)}
-    async with working(job_worker.job_app(database_url, tasks)):
+    async with working(database_url, tasks):
         await arrives(mail)
     assert "Paid      $3.00 by Visa ending in 4242" in text_of(mail.received[0])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.ocpp.metering import Reading, read
@@ -145,6 +145,7 @@ meter_values = st.lists(
 )
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(meter_values)
 def test_no_values_that_the_schema_allows_give_a_reading_out_of_bounds(values: list[dict[str, Any]]) -> None:
     got = read(values, received_at_ms=NOON)
