@@ -11,7 +11,7 @@ demo: runtime ## Boston and Philadelphia at work on this machine: make demo ARGS
 	@$(BIN)/easypark demo $(ARGS)
 
 test: dev lint browser ## everything that must hold
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: dev ## the hot paths side by side with what they stand on
 	$(BIN)/python -m tests.benchmarks $(ARGS)

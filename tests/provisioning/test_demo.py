@@ -18,7 +18,7 @@ from provisioning.demo.run import INTERRUPTED
 from provisioning.local.accounts import forget
 from shared.clock import MINUTE_MS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 COMMAND = [sys.executable, "-P", "-m", "provisioning", "demo"]
 
 
