@@ -6,7 +6,7 @@ from sqlalchemy import select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.facilities.store import space_counts
-from cloud.sessions.store import ParkingSession, PowerSample, parking_session_of, parking_sessions, power_samples
+from cloud.sessions.store import ParkingSession, parking_session_of, parking_sessions
 from shared.facilities import SpaceKind
 
 _PARKED = text(
@@ -71,19 +71,6 @@ async def find_parking_sessions(conn: AsyncConnection, wanted: Wanted, *, limit:
     if wanted.before is not None:
         query = query.where(tuple_(s.entered_ms, s.session_id) < tuple_(*wanted.before))
     return tuple(parking_session_of(row) for row in (await conn.execute(query)).mappings())
-
-
-async def power_between(
-    conn: AsyncConnection, facility_id: str, *, from_ms: int, until_ms: int
-) -> tuple[PowerSample, ...]:
-    """A facility's power samples of a stretch of time, oldest first."""
-    p = power_samples.c
-    query = (
-        select(p.at_ms, p.drawn_w, p.worst_case_w, p.budget_w)
-        .where(p.facility_id == facility_id, p.at_ms >= from_ms, p.at_ms < until_ms)
-        .order_by(p.at_ms, p.log_id, p.seq)
-    )
-    return tuple(PowerSample(**row) for row in (await conn.execute(query)).mappings())
 
 
 def _prefix(kind: SpaceKind) -> str:

@@ -72,7 +72,7 @@ def deadline(state: FacilityState, knowledge: Knowledge) -> int | None:
     facility = knowledge.facility
     if facility is not None and facility.stations:
         instants.append(state.sampled_ms + facility.power.sample_s * SECOND_MS)
-        instants.append(power.deadline_ms(state.settled_ms))
+        instants.append(state.settled_ms + power.TICK_MS)
     return min(instants, default=None)
 
 

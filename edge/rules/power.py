@@ -89,11 +89,6 @@ def settle(turn: Turn) -> None:
         )
 
 
-def deadline_ms(turn_settled_ms: int) -> int:
-    """When to look again if nothing happens."""
-    return turn_settled_ms + TICK_MS
-
-
 def _rows(turn: Turn, facility: Facility) -> list[Site]:
     return sites(turn.state, facility, shares_w(facility))
 

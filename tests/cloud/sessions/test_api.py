@@ -7,11 +7,10 @@ from cloud.auth import Role
 from cloud.db import transaction
 from cloud.facilities.store import save
 from cloud.sessions.projection import SessionsProjection
-from cloud.sessions.queries import Occupancy, occupancy, power_between
-from cloud.sessions.store import PowerSample
-from shared.events import Event, SitePowerSampled
+from cloud.sessions.queries import Occupancy, occupancy
+from shared.events import Event
 from tests import builders
-from tests.cloud.link.books import NOON_MS, EdgeLog
+from tests.cloud.link.books import EdgeLog
 from tests.cloud.serving import Api
 from tests.cloud.sessions.stays import ended, entered, exited, metered, paid, started, state, ticket
 
@@ -126,9 +125,3 @@ async def test_occupancy_counts_cars_in_by_kind_of_space_and_cars_plugged_in(con
             power_w=7_100,
         ),
     )
-
-
-async def test_the_power_curve_of_a_stretch_of_time(conn: AsyncConnection) -> None:
-    await project(conn, "here", *(SitePowerSampled(drawn_w=n, worst_case_w=9, budget_w=10) for n in range(4)))
-    found = await power_between(conn, "here", from_ms=NOON_MS + 2_000, until_ms=NOON_MS + 4_000)
-    assert found == (PowerSample(NOON_MS + 2_000, 1, 9, 10), PowerSample(NOON_MS + 3_000, 2, 9, 10))
