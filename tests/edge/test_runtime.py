@@ -3,9 +3,8 @@
 import asyncio
 import sqlite3
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -304,35 +303,3 @@ async def test_the_real_rules_run_and_their_state_survives_a_restart(store: Stor
     again = Runtime(store, clock, FACILITY_RULES, version="1")
     assert again.state == runtime.state
     assert again.state.head == store.head >= 1
-
-
-# Latency.
-
-
-async def test_from_signal_to_relay_costs_little_more_than_one_durable_commit(store: Store) -> None:
-    async with running(runtime := runtime_on(store)):
-        relayed = asyncio.Event()
-        runtime.on_setpoint(ArmSetpoint, lambda _: relayed.set())
-        took = await typical_ms(lambda: through(runtime, relayed))
-    bare = await typical_ms(lambda: bare_commit(store))
-    assert took < 5 * bare + 2, f"{took:.2f} ms against {bare:.2f} ms for a bare commit"
-
-
-async def through(runtime: Runtime[Tally], relayed: asyncio.Event) -> None:
-    relayed.clear()
-    loop = asyncio.get_running_loop()
-    threading.Thread(target=loop.call_soon_threadsafe, args=(runtime.post, SIGNAL)).start()
-    await relayed.wait()
-
-
-async def bare_commit(store: Store) -> None:
-    store.append([entry(store.head + 1, 0, DaemonStarted(version="bare"))])
-
-
-async def typical_ms(once: Callable[[], Any]) -> float:
-    took: list[float] = []
-    for _ in range(60):
-        began = time.perf_counter()
-        await once()
-        took.append((time.perf_counter() - began) * 1_000)
-    return sorted(took)[len(took) // 2]
