@@ -84,7 +84,7 @@ FACILITY_RULES = Rules(
     apply=facility.apply,
     deadline=facility.deadline,
     state_type=FacilityState,
-    folds=(state, fold, events),
+    folds=(state, fold, *fold.MODULES, *events.MODULES),
 )
 
 

@@ -20,7 +20,7 @@ from ocpp.v201.enums import (
     TransactionEventEnumType,
 )
 
-from edge.ocpp import metering, v201_calls
+from edge.ocpp import metering, v201_calls, v201_orders
 from edge.ocpp.moments import instant, written
 from edge.ocpp.rpc import Payload
 from edge.ocpp.version import Handler, Request, Version
@@ -226,5 +226,7 @@ VERSION = Version(
     unit_from=v201_calls.unit_from,
     limit_call=v201_calls.limit_call,
     limit_outcome=v201_calls.limit_outcome,
+    order_call=v201_orders.order_call,
+    order_result=v201_orders.order_result,
     settings_calls=v201_calls.settings_calls,
 )

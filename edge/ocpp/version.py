@@ -4,11 +4,12 @@ A version is one literal ``Version`` value (``v201.VERSION``); the shell holds t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from edge.ocpp.rpc import Answered, Payload, Refused
-from edge.rules.inputs import NO_MATCHES, Answer, Input, LimitSetpoint, Matches
+from edge.rules.inputs import NO_MATCHES, Answer, Input, LimitSetpoint, Matches, OrderOutcome
+from edge.rules.orders import Order
 from shared.facilities import PowerSettings, Station
 
 
@@ -61,12 +62,23 @@ class LimitOutcome:
 
 
 @dataclass(frozen=True, slots=True)
+class OrderResult:
+    """What a station's answer to an order means; see ``OrderReplied``."""
+
+    outcome: OrderOutcome
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Version:
     """One OCPP version.
 
     ``token_of``: the id token that a request carries. ``unit_question``: the call that finds out in which unit a
     station takes limits, None when that is known; ``unit_from`` reads its answer.
     ``limit_call`` and ``limit_outcome``: a limit as a call, and what the answer to it means.
+    ``order_call`` and ``order_result``: an order as a call (None: this version has no word for it, nothing is sent),
+    and what the answer to it means.
     ``settings_calls``: what every station is told once per connection; it may refuse each.
     """
 
@@ -78,4 +90,6 @@ class Version:
     unit_from: Callable[[Station, Answered | Refused], LimitUnit]
     limit_call: Callable[[LimitSetpoint, LimitUnit], CallBody]
     limit_outcome: Callable[[Answered | Refused], LimitOutcome]
+    order_call: Callable[[Order], CallBody | None]
+    order_result: Callable[[Order, Answered | Refused], OrderResult]
     settings_calls: Callable[[Station, PowerSettings], tuple[CallBody, ...]]

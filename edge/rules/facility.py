@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from edge.rules import authorization, charging, parking, payment, power
+from edge.rules import authorization, charging, ordering, parking, payment, power
 from edge.rules.fold import fold
 from edge.rules.inputs import (
     Answer,
@@ -83,6 +83,7 @@ def _started(turn: Turn, given: Started) -> None:
             turn.record(StationDisconnected(station_id=station_id, reason="the daemon restarted"))
     parking.restarted(turn)
     power.restarted(turn)
+    ordering.restarted(turn)
 
 
 def _ticked(_turn: Turn, _given: Ticked) -> None:

@@ -3,9 +3,11 @@
 The shell looks up what the rules cannot hold in memory (a million rights) and hands the matches over with the input.
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
+from edge.rules.orders import Order
 from shared.decisions import PlateBlocked
 from shared.devices import Arm, LaneSignal
 from shared.events import Entry
@@ -137,6 +139,22 @@ class LimitReplied:
     reason: str = ""
 
 
+OrderOutcome = Literal["ACCEPTED", "REJECTED", "UNSUPPORTED", "UNKNOWN", "UNSENT"]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderReplied:
+    """What became of an OrderSetpoint: the station's word, UNSUPPORTED when it or its OCPP version has none for it,
+    UNKNOWN when it may have been done, UNSENT when it surely was not. ``details`` are what the answer carried beside
+    its status, as plain JSON values."""
+
+    order_id: str
+    station_id: str
+    outcome: OrderOutcome
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
 @dataclass(frozen=True, slots=True)
 class QuoteAsked:
     """The pay machine or the attendant asks what a session costs now. By session id, or by the parked car's plate.
@@ -174,6 +192,7 @@ Input = (
     | TransactionReported
     | MeterReported
     | LimitReplied
+    | OrderReplied
     | QuoteAsked
     | PaymentOffered
     | Ticked
@@ -205,7 +224,18 @@ class LimitSetpoint:
     until_ms: int | None
 
 
-Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint
+@dataclass(frozen=True, slots=True)
+class OrderSetpoint:
+    """Something to ask of a station. ``order_id`` is made from a log position, so it is never used twice. It is sent
+    at most once; one that has not left by ``deadline_ms`` is dropped as UNSENT."""
+
+    order_id: str
+    station_id: str
+    order: Order
+    deadline_ms: int
+
+
+Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint
 
 
 @dataclass(frozen=True, slots=True)

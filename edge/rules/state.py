@@ -151,6 +151,15 @@ class Promises:
 
 
 @dataclass(slots=True)
+class OpenOrder:
+    """An order that no answer was booked for."""
+
+    station_id: str
+    order: str
+    purpose: str
+
+
+@dataclass(slots=True)
 class FacilityState:
     log_id: str
     head: int = 0
@@ -164,6 +173,8 @@ class FacilityState:
     transactions: dict[str, TransactionState] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     promises: dict[str, Promises] = field(default_factory=dict)
+    caps: dict[str, int] = field(default_factory=dict)
+    orders: dict[str, OpenOrder] = field(default_factory=dict)
     sampled_ms: int = 0
     settled_ms: int = 0
 

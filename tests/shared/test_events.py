@@ -37,6 +37,8 @@ def value(annotation: Any) -> Any:
         return get_args(annotation)[0]
     if get_origin(annotation) is tuple:
         return (value(get_args(annotation)[0]),)
+    if get_origin(annotation) is dict:
+        return {"x": 1}
     if issubclass(annotation, BaseModel) and annotation is not RightRef:
         return annotation(**{name: value(field.annotation) for name, field in annotation.model_fields.items()})
     plain = {str: "x-1", int: 41, bool: True, RightRef: ENTERED.right, SpaceKind: SpaceKind.EV}

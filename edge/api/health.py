@@ -1,0 +1,29 @@
+"""Whether this box is well, for its supervisor. The only route without a token."""
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+from edge.api.inside import InsideDep
+
+router = APIRouter()
+
+
+@router.get("/health")
+async def health(inside: InsideDep) -> JSONResponse:
+    """200 while every part runs, else 503. A cloud that is away is no ill health: the facility works alone."""
+    parts = inside.parts()
+    commits_ms = sorted(1_000 * s for s in inside.runtime.commits_real_s)
+    body = {
+        "facility_id": inside.facility_id,
+        "healthy": not any(parts.values()),
+        "parts": {name: problem or "running" for name, problem in parts.items()},
+        "cloud": "connected" if inside.link.view().connected else "away",
+        "inputs_waiting": inside.runtime.waiting,
+        "commit_ms": {f"p{q}": round(_quantile(commits_ms, q), 3) for q in (50, 99)},
+        "unread_decisions": inside.store.unread_decisions(),
+    }
+    return JSONResponse(body, 503 if any(parts.values()) else 200)
+
+
+def _quantile(ascending: list[float], percent: int) -> float:
+    return ascending[min(len(ascending) - 1, len(ascending) * percent // 100)] if ascending else 0.0
