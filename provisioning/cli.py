@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from provisioning.backup import commands as backup_commands
 from provisioning.local.errors import SetupError
 
 USAGE_ERROR = 2
@@ -53,6 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     mailbox.add_argument("--folder", type=Path, required=True, help="the Maildir to keep messages in")
     mailbox.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     mailbox.set_defaults(run=_mailbox)
+    backup_commands.add(commands)
+    upload = commands.add_parser("upload", help="carry what a box's file holds to the cloud, without its daemon")
+    upload.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
+    upload.add_argument("--within", type=float, default=3_600.0, help="seconds to try for (default: 3600)")
+    upload.set_defaults(run=_upload)
     token = commands.add_parser("token", help="a token for the API, signed with EASYPARK_JWT_SECRET_FILE")
     token.add_argument("--role", choices=ROLES, required=True)
     token.add_argument("--subject", required=True, help="whom it names: a customer's, clerk's or device's id")
@@ -120,6 +126,12 @@ def _edge(options: argparse.Namespace) -> int:
     from edge.main import run  # noqa: PLC0415 - start-up time
 
     return run(options.config)
+
+
+def _upload(options: argparse.Namespace) -> int:
+    from edge.upload import run  # noqa: PLC0415 - start-up time
+
+    return run(options.config, within_real_s=options.within)
 
 
 def _cloud(options: argparse.Namespace) -> int:

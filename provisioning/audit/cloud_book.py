@@ -51,13 +51,15 @@ class CloudBook:
             f"{p['facility_id']}: event {p['seq']} parked by {p['projection']}: {p['error']}" for p in parked
         ]
 
-    def charges(self, expected: dict[str, ClosedSession]) -> list[str]:
-        """One charge per closed session, of the right amount, paid or open, its receipt sent once."""
+    def charges(self, expected: dict[str, ClosedSession], *, settled: bool = True) -> list[str]:
+        """One charge per closed session, of the right amount; when ``settled`` (every job is done) also paid or open,
+        its receipt sent once."""
         rows = {r["session_id"]: r for r in self._rows(_CHARGES)}
         found = [f"{s}: charged, but no such session was closed" for s in rows.keys() - expected.keys()]
         found += [f"{s}: closed, but not charged" for s in expected.keys() - rows.keys()]
         for session_id in rows.keys() & expected.keys():
-            found += _compare(rows[session_id], expected[session_id])
+            found += _amounts(rows[session_id], expected[session_id])
+            found += _settlement(rows[session_id], expected[session_id]) if settled else []
         return sorted(found)
 
     def postings(self) -> list[str]:
@@ -73,14 +75,21 @@ class CloudBook:
             return cursor.execute(query.encode(), values).fetchall()
 
 
-def _compare(charge: dict[str, Any], session: ClosedSession) -> list[str]:
-    name, total, paid = session.session_id, charge["total_cents"], int(charge["paid"])
+def _amounts(charge: dict[str, Any], session: ClosedSession) -> list[str]:
+    total = charge["total_cents"]
     wrong = {
         f"charged {total} cents, is worth {session.total_cents}": total != session.total_cents,
         f"lines sum to {charge['lines']} of {total} cents": charge["lines"] != total,
+    }
+    return [f"{session.session_id}: {what}" for what, is_wrong in wrong.items() if is_wrong]
+
+
+def _settlement(charge: dict[str, Any], session: ClosedSession) -> list[str]:
+    total, paid = charge["total_cents"], int(charge["paid"])
+    wrong = {
         f"is {charge['status']} with {paid} of {total} cents paid": (charge["status"] == "PAID") != (paid >= total),
         f"paid {paid} of {total} cents: too much": paid > max(total, session.paid_on_site_cents),
         f"{charge['receipts']} receipts for a {charge['status']} charge": session.customer_id is not None
         and charge["receipts"] != (1 if charge["status"] == "PAID" else 0),
     }
-    return [f"{name}: {what}" for what, is_wrong in wrong.items() if is_wrong]
+    return [f"{session.session_id}: {what}" for what, is_wrong in wrong.items() if is_wrong]

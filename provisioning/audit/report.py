@@ -36,10 +36,13 @@ class Report:
     failures: tuple[str, ...]
 
 
-def audit(edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = True) -> Report:
+def audit(
+    edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = True, settled: bool = True
+) -> Report:
     """Audit facilities' files and the cloud's database against each other.
 
-    ``complete``: everything is drained and every job done, so the cloud must hold all of each log. Raises
+    ``complete``: everything is drained, so the cloud must hold all of each log. ``settled``: every job is done too, so
+    charges are paid and receipts are sent. Raises
     ``edge_log.AuditError`` when a log cannot be read at all.
     """
     logs = [edge_log.read(path) for path in edge_logs.values()]
@@ -53,7 +56,7 @@ def audit(edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = 
     with psycopg.connect(database_url, autocommit=True) as connection:
         book = CloudBook(connection)
         failures += book.events(logs, complete=complete)
-        failures += book.charges(closed) if complete else []
+        failures += book.charges(closed, settled=settled) if complete else []
         failures += book.postings()
     return Report(figures, closed, tuple(failures))
 

@@ -1,0 +1,168 @@
+"""``easypark backup``, ``restore`` and ``drill``: their options, and what they tell."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from provisioning.local.errors import SetupError
+
+DATABASE_URL = "EASYPARK_DATABASE_URL"
+DRILL_AGE_MINUTES = 15.0
+"""How old the backup of a drill is at least: what we may lose of a cloud (its recovery point objective)."""
+
+
+def add(commands: Any) -> None:
+    """Add the commands to the parser's."""
+    _add_backup(commands.add_parser("backup", help="a verified backup of the cloud's database or of a facility's file"))
+    _add_restore(commands.add_parser("restore", help="a backup back into an empty place, to a chosen moment"))
+    drill = commands.add_parser("drill", help="restore an old backup in a second place and say what would be lost")
+    drill.add_argument("--from", dest="source", type=Path, required=True, help="the folder of cloud backups")
+    drill.add_argument("--box", action="append", required=True, metavar="ID=FILE", help="a facility and its file")
+    drill.add_argument("--password-file", type=Path, required=True, help="holds the password of that database")
+    drill.add_argument("--minutes", type=float, default=DRILL_AGE_MINUTES, help="how old to restore (default: 15)")
+    drill.add_argument("--report", type=Path, help="where to write the figures, as JSON")
+    drill.set_defaults(run=_drill)
+
+
+def _add_backup(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    cloud = kinds.add_parser("cloud", help=f"the database that {DATABASE_URL} names")
+    cloud.add_argument("--to", type=Path, required=True, help="the folder of backups")
+    cloud.add_argument("--method", choices=("base", "dump"), default="base", help="a copy of the server, or a dump")
+    cloud.add_argument("--keep", type=_above_zero, default=7, help="how many to keep (default: 7)")
+    cloud.set_defaults(run=_backup_cloud)
+    log = kinds.add_parser("log", help="carry the server's log into the backups as it is written; runs until stopped")
+    log.add_argument("--to", type=Path, required=True, help="the folder of backups")
+    log.set_defaults(run=_backup_log)
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
+    cloud = kinds.add_parser("cloud", help="a base backup with its log, into a folder with a PostgreSQL of its own")
+    cloud.add_argument("--from", dest="source", type=Path, required=True, help="the folder of backups")
+    cloud.add_argument("--into", type=Path, required=True, help="an empty folder")
+    cloud.add_argument("--at", type=_moment, help="such as 2026-03-14T02:00:00-05:00 (default: the newest)")
+    cloud.add_argument("--password-file", type=Path, required=True, help="holds the password of that database")
+    cloud.set_defaults(run=_restore_cloud)
+    dump = kinds.add_parser("dump", help=f"the newest dump, into the empty database that {DATABASE_URL} names")
+    dump.add_argument("--from", dest="source", type=Path, required=True, help="the folder of backups")
+    dump.set_defaults(run=_restore_dump)
+
+
+def _above_zero(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number from 1, got {text!r}")
+    return int(text)
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"say a moment such as 2026-03-14T02:00:00-05:00, got {text!r}") from None
+    if at.tzinfo is None:
+        raise argparse.ArgumentTypeError(f"say in which time zone, such as {text}+00:00")
+    return at
+
+
+def _database_url() -> str:
+    url = os.environ.get(DATABASE_URL, "").strip()
+    if not url:
+        raise SetupError(
+            f"{DATABASE_URL} is not set: it says which database, postgresql://user:password@host:port/name"
+        )
+    return url
+
+
+def _password(file: Path) -> str:
+    try:
+        return file.read_text().strip()
+    except OSError as error:
+        raise SetupError(f"cannot read the password file {file}: {error.strerror}") from error
+
+
+def _backup_cloud(options: argparse.Namespace) -> int:
+    from provisioning.backup.cloud import take_base, take_dump  # noqa: PLC0415 - start-up time
+
+    take = take_base if options.method == "base" else take_dump
+    taken = take(_database_url(), options.to, keep=options.keep)
+    print(f"{taken.path}: {taken.bytes:,} bytes, taken and verified in {taken.took_real_s:.1f} s")
+    return 0
+
+
+def _backup_log(options: argparse.Namespace) -> int:
+    from provisioning.backup.cloud import archive_log  # noqa: PLC0415 - start-up time
+
+    carrying = archive_log(_database_url(), options.to)
+    try:
+        return carrying.wait()
+    except KeyboardInterrupt:
+        carrying.terminate()
+        carrying.wait()
+        return 0
+
+
+def _restore_cloud(options: argparse.Namespace) -> int:
+    from provisioning.backup.restore import restore_base  # noqa: PLC0415 - start-up time
+
+    password = _password(options.password_file)
+    server, restored = restore_base(options.source, options.into, at=options.at, password=password)
+    server.stop()
+    print(
+        f"{options.into} holds {restored.source.name} until {restored.until or 'its end'}, restored in"
+        f" {restored.took_real_s:.1f} s; start a PostgreSQL on it and point {DATABASE_URL} there:"
+        f" the facilities then send what is missing. Decisions go on as log {restored.decision_log_id}"
+    )
+    return 0
+
+
+def _restore_dump(options: argparse.Namespace) -> int:
+    from provisioning.backup.restore import restore_dump  # noqa: PLC0415 - start-up time
+
+    restored = restore_dump(options.source, _database_url())
+    print(f"restored {restored.source.name} in {restored.took_real_s:.1f} s; decisions: {restored.decision_log_id}")
+    return 0
+
+
+def _drill(options: argparse.Namespace) -> int:
+    from provisioning.backup.drill import Wish, drill  # noqa: PLC0415 - start-up time
+
+    folder = Path(tempfile.mkdtemp(prefix="easypark-drill-"))
+    folder.chmod(0o755)  # the account that PostgreSQL runs as must enter it
+    wish = Wish(
+        backups=options.source,
+        boxes=dict(_box(text) for text in options.box),
+        folder=folder,
+        password=_password(options.password_file),
+        at=datetime.now(UTC) - timedelta(minutes=options.minutes),
+        living_url=os.environ.get(DATABASE_URL) or None,
+    )
+    try:
+        report = drill(wish, print)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if options.report:
+        options.report.write_text(json.dumps(asdict(report), indent=1, default=str))
+    for sentence in report.lost:
+        print(f"LOST  {sentence}", file=sys.stderr)
+    for table, rows in report.not_restored.items():
+        print(f"{rows} rows of {table} are newer than the backup: only headquarters knew them")
+    print(
+        f"{'Nothing that happened on site is lost' if not report.lost else f'{len(report.lost)} things are lost'}:"
+        f" {report.events:,} events, {report.sessions:,} sessions; {report.total_real_s / 60:.1f} minutes"
+    )
+    return 1 if report.lost else 0
+
+
+def _box(text: str) -> tuple[str, Path]:
+    name, _, file = text.partition("=")
+    if not name or not file:
+        raise SetupError(f"--box says ID=FILE, such as boston-downtown=/backups/facility.db, got {text!r}")
+    return name, Path(file)

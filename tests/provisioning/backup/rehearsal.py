@@ -1,0 +1,79 @@
+"""A cloud and its facilities' files, some of whose events came after the last backup: the ground of a drill."""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from cloud import migrations
+from cloud.db import create_engine, transaction
+from cloud.facilities import store as facilities
+from cloud.link.ingest import ingest
+from cloud.main import PROJECTIONS
+from cloud.tariffs import store as tariff_store
+from edge.store import Store
+from shared.decisions import FacilityConfigured, TariffPublished
+from shared.facilities import Facility
+from shared.sync import Batch, SyncEntry
+from tests.benchmarks.box import full_size
+from tests.benchmarks.day import Day
+from tests.builders import tariffs
+
+_APPENDED_AT_ONCE = 500
+
+
+def site(facility_id: str) -> Facility:
+    """A facility of the size that the product is made for, under an id of its own."""
+    return full_size().model_copy(update={"facility_id": facility_id})
+
+
+def fill_box(folder: Path, facility: Facility, *, events: int, seed: int) -> Path:
+    """A box's file that holds a log of ``events`` entries and what headquarters decided; its path."""
+    store = Store(folder, facility.facility_id)
+    try:
+        decided = [FacilityConfigured(facility=facility), *(TariffPublished(tariff=t) for t in tariffs())]
+        bodies = [SyncEntry(position=n, body=d.model_dump(mode="json")) for n, d in enumerate(decided, 1)]
+        store.apply_decisions("hq-before", bodies, len(bodies))
+        day = Day(store.log_id, seed=seed)
+        day.site.facility = facility
+        entries = list(day.entries(events))
+        for begin in range(0, events, _APPENDED_AT_ONCE):
+            store.append(entries[begin : begin + _APPENDED_AT_ONCE])
+    finally:
+        store.close()
+    return folder / "facility.db"
+
+
+def furnish(database_url: str, sites: Iterable[Facility]) -> None:
+    """Every table, the facilities and the prices."""
+    migrations.upgrade(database_url)
+
+    async def save() -> None:
+        engine = create_engine(database_url)
+        async with transaction(engine) as conn:
+            for facility in sites:
+                await facilities.save(conn, facility, now_ms=0)
+            for tariff in tariffs():
+                await tariff_store.add(conn, tariff, now_ms=0)
+        await engine.dispose()
+
+    asyncio.run(save())
+
+
+def take_in(database_url: str, folder: Path, facility_id: str, *, after: int, upto: int) -> None:
+    """Bring a stretch of a box's log into the cloud, as its link does."""
+    store = Store(folder, facility_id)
+
+    async def carry() -> None:
+        engine = create_engine(database_url)
+        held = after
+        while held < upto:
+            entries = tuple(e for e in store.sync_entries(after=held) if e.position <= upto)
+            batch = Batch(log_id=store.log_id, after=held, upto=entries[-1].position, entries=entries, head=store.head)
+            async with transaction(engine) as conn:
+                held = (await ingest(conn, facility_id, batch, PROJECTIONS, now_ms=0)).upto
+        await engine.dispose()
+
+    try:
+        asyncio.run(carry())
+    finally:
+        store.close()
