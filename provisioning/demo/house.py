@@ -5,6 +5,7 @@ import importlib.util
 import sqlite3
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 
 import psycopg
@@ -29,6 +30,8 @@ from provisioning.local.postgres import Postgres
 from provisioning.local.state import State
 from shared.clock import Timeline
 
+Route = Callable[[str, str], str]
+"""The name of a way, such as "Cloud and broker", and an address; the address to use instead."""
 PATIENCE_REAL_S = 60.0
 MIGRATE_TIMEOUT_REAL_S = 120.0
 PAGE_TOKEN_TTL_S = 30 * 24 * 3600
@@ -36,11 +39,17 @@ _PREPARED = "prepared"
 _POLL_REAL_S = 0.05
 
 
+def _straight(_name: str, url: str) -> str:
+    return url
+
+
 class House:
     """``open`` starts everything, ``close`` stops it and keeps the data. All calls come from the main thread."""
 
-    def __init__(self, state: State, lived: LivedTime, *, say: Say, port: int | None) -> None:
-        """Chooses ports and draws secrets, starts nothing. Raises SetupError."""
+    def __init__(self, state: State, lived: LivedTime, *, say: Say, port: int | None, route: Route = _straight) -> None:
+        """Chooses ports and draws secrets, starts nothing. ``route`` may lead the way from a process to the database or
+        the broker elsewhere. Raises SetupError."""
+        self._route = route
         self.state = state
         self.stack = Stack(say)
         self._say = say
@@ -90,12 +99,15 @@ class House:
             logs=self.state.subfolder("logs"), timeline=str(timeline), ports=self._ports, secrets=self._secrets
         )
 
-    @property
+    @cached_property
     def _addresses(self) -> Addresses:
-        return Addresses(self._postgres.url(), self._broker.url())
+        database = self._route("Cloud and database", self._postgres.url())
+        return Addresses(database, self._route("Cloud and broker", self._broker.url()))
 
     def _start_all(self, programs: Programs, files: configs.Configs) -> None:
-        boxes = {name: files.edge(name, self._broker.url(name)) for name in FACILITY_IDS}
+        boxes = {
+            name: files.edge(name, self._route(f"{name} and broker", self._broker.url(name))) for name in FACILITY_IDS
+        }
         self._edges = programs.edges(boxes, {name: facility.name for name, facility in self._facilities.items()})
         starting = [
             programs.stripe(self.state.subfolder("stripe")),

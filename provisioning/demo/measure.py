@@ -49,19 +49,25 @@ class Measurement:
                 left_s = self._lived.clock.real_s_until(end_ms)
                 self._say(f"{left_s:6.0f} s  to go")
 
+    def tend_for(self, real_s: float) -> None:
+        """Live so long in real time."""
+        until = time.monotonic() + real_s
+        while time.monotonic() < until:
+            self._tend()
+
     def _tend(self) -> None:
         self._lived.tend()
         self._house.stack.tend()
         time.sleep(_TEND_REAL_S)
 
-    def conclude(self, *, seed: int, duration_ms: int) -> dict[str, object]:
+    def conclude(self, *, seed: int, duration_ms: int, drain_real_s: float = DRAIN_TIMEOUT_REAL_S) -> dict[str, object]:
         """Stop the traffic, let both sides come together, audit. The summary. Raises SetupError."""
         self._house.stack.release(Stage.WORLD)
         self._say("The drivers are stopped; waiting until every event and job is through")
         failures: list[str] = []
         with self._house.cloud() as cloud:
-            if not self._drain(cloud):
-                failures.append(f"not drained within {DRAIN_TIMEOUT_REAL_S:.0f} s: {cloud.jobs()} jobs are left")
+            if not self._drain(cloud, drain_real_s):
+                failures.append(f"not drained within {drain_real_s:.0f} s: {cloud.jobs()} jobs are left")
             try:
                 report = audit(self._house.edge_logs(), self._house.database_url)
             except AuditError as error:
@@ -84,10 +90,10 @@ class Measurement:
             for name, figures in report.facilities.items()
         }
 
-    def _drain(self, cloud: Cloud) -> bool:
+    def _drain(self, cloud: Cloud, drain_real_s: float) -> bool:
         """Bring both sides together and the boxes to rest. A box that writes a last event while it is stopped is
         started again to hand it over; False when that, or a job, takes too long."""
-        give_up = time.monotonic() + DRAIN_TIMEOUT_REAL_S
+        give_up = time.monotonic() + drain_real_s
         for _ in range(TRIES):
             while not (cloud.holds(self._house.log_heads()) and cloud.jobs() == 0):
                 if time.monotonic() > give_up:

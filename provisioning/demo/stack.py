@@ -55,6 +55,17 @@ class Stack:
                 )
             time.sleep(_POLL_REAL_S)
 
+    def programs(self) -> tuple[Program, ...]:
+        """What is kept running."""
+        return tuple(kept.program for kept in self._kept)
+
+    def kill(self, program: Program) -> None:
+        """End a program with -9. That is no fault of its own, so it is started again as after a first end."""
+        program.child.kill()
+        for kept in self._kept:
+            if kept.program is program:
+                kept.restarts = Restarts().started(time.monotonic())
+
     def tend(self) -> None:
         """Call a few times a second: starts again what ended, and takes away or brings back what was asked for."""
         with self._lock:

@@ -1,0 +1,46 @@
+"""``python -m tests.torture``: the long trials, one after the other or those that are named."""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.torture.offline import Offline
+from tests.torture.ordeal import Ordeal
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the trials; 0 when nothing that must never happen did."""
+    parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
+    parser.add_argument("--only", action="append", choices=sorted(TRIALS), help="this one; may be given again")
+    parser.add_argument("--seed", type=int, default=1, help="which faults there are (default: 1)")
+    parser.add_argument("--rounds", type=int, default=200, help="of kills and bad weather (default: 200)")
+    parser.add_argument("--hours", type=float, default=72.0, help="without the cloud, lived (default: 72)")
+    options = parser.parse_args(arguments)
+    failed = [name for name in options.only or TRIALS if not TRIALS[name](options)]
+    print("FAILED: " + ", ".join(failed) if failed else "Nothing that must never happen did")
+    return 1 if failed else 0
+
+
+def _ordeal(options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="easypark-ordeal-") as folder:
+        Path(folder).chmod(0o755)  # the account that PostgreSQL runs as must enter it
+        found = Ordeal(options.rounds, options.seed, Path(folder) / "state").run()
+    print(json.dumps(found, indent=2))
+    return not found["audit"]
+
+
+def _offline(options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="easypark-offline-") as folder:
+        Path(folder).chmod(0o755)  # as above
+        found = Offline(options.hours, Path(folder) / "state").run()
+    print(json.dumps(found, indent=2))
+    return not found["audit"]
+
+
+TRIALS = {"ordeal": _ordeal, "offline": _offline}
+
+if __name__ == "__main__":
+    sys.exit(main())
