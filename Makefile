@@ -5,7 +5,7 @@ PYTHON ?= $(shell for each in python3 python3.14 python3.13 python3.12 python3.1
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: demo test lint bench browser requirements runtime dev
+.PHONY: demo test lint bench torture browser requirements runtime dev
 
 demo: runtime ## Boston and Philadelphia at work on this machine: make demo ARGS="--speed 60"
 	@$(BIN)/easypark demo $(ARGS)
@@ -15,6 +15,9 @@ test: dev lint browser ## everything that must hold
 
 bench: dev ## the hot paths side by side with what they stand on
 	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+torture: dev ## what must never happen, tried for hours: make torture ARGS="--only ordeal --rounds 200"
+	$(BIN)/python -m tests.torture $(ARGS)
 
 lint: dev ## style and types
 	$(BIN)/ruff check .
