@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tests.torture.offline import Offline
-from tests.torture.ordeal import Ordeal
+from tests.torture.ordeal import EVERYTHING, KILL, Ordeal
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -25,9 +25,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _ordeal(options: argparse.Namespace) -> bool:
+    return _try(options, EVERYTHING)
+
+
+def _kills(options: argparse.Namespace) -> bool:
+    return _try(options, (KILL,))
+
+
+def _try(options: argparse.Namespace, trials: tuple[str, ...]) -> bool:
     with tempfile.TemporaryDirectory(prefix="easypark-ordeal-") as folder:
         Path(folder).chmod(0o755)  # the account that PostgreSQL runs as must enter it
-        found = Ordeal(options.rounds, options.seed, Path(folder) / "state").run()
+        found = Ordeal(options.rounds, options.seed, Path(folder) / "state", trials=trials).run()
     print(json.dumps(found, indent=2))
     return not found["audit"]
 
@@ -40,7 +48,7 @@ def _offline(options: argparse.Namespace) -> bool:
     return not found["audit"]
 
 
-TRIALS = {"ordeal": _ordeal, "offline": _offline}
+TRIALS = {"kills": _kills, "ordeal": _ordeal, "offline": _offline}
 
 if __name__ == "__main__":
     sys.exit(main())

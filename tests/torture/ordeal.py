@@ -29,19 +29,20 @@ ZONE = "America/New_York"
 SPARED = ("Drivers and cars", "Mailbox", "Stripe's stand-in")
 """The world around the product; it does not belong to what is tried here."""
 KILL, FREEZE, WEATHER = "kill -9", "freeze", "weather"
-_TRIALS = (KILL, KILL, KILL, FREEZE, WEATHER, WEATHER)
+EVERYTHING = (KILL, KILL, KILL, FREEZE, WEATHER, WEATHER)
 _BAD = (Weather.CUT, Weather.HALF_OPEN, Weather.SLOW, Weather.LOSSY)
 _TEND_REAL_S = 0.1
 
 
 @dataclass
 class Ordeal:
-    """``rounds`` trials from ``seed``; ``speed`` lived seconds per real one."""
+    """``rounds`` of ``trials`` from ``seed``; ``speed`` lived seconds per real one."""
 
     rounds: int
     seed: int
     folder: Path
     speed: float = 60.0
+    trials: tuple[str, ...] = EVERYTHING
     say: Callable[[str], None] = print
     done: Counter[str] = field(default_factory=Counter)
 
@@ -74,7 +75,7 @@ class Ordeal:
         return url.replace(f"@{HOST}:{parts.port}", f"@{HOST}:{proxy.port}")
 
     def _trial(self, number: int, house: House, measurement: Measurement) -> None:
-        trial = self._random.choice(_TRIALS)
+        trial = self._random.choice(self.trials)
         if trial == WEATHER:
             self._bad_weather(number, measurement)
             return
