@@ -20,6 +20,8 @@ MAIL_FROM = "EASYPARK_MAIL_FROM"
 API_HOST = "EASYPARK_API_HOST"
 API_PORT = "EASYPARK_API_PORT"
 LINK_SHARDS = "EASYPARK_LINK_SHARDS"
+VITALS_HOST = "EASYPARK_VITALS_HOST"
+VITALS_PORT = "EASYPARK_VITALS_PORT"
 
 
 class SettingsError(ValueError):
@@ -44,6 +46,9 @@ class Settings:
     api_port: int = 8000
     link_shards: tuple[str, ...] | None = None
     """None: the facilities of every shard."""
+    vitals_host: str = "127.0.0.1"
+    vitals_port: int | None = None
+    """Where ``link`` and ``worker`` show health and figures; None: nowhere. ``api`` shows its own."""
 
     def __repr__(self) -> str:
         return f"Settings(api={self.api_host}:{self.api_port}, link_shards={self.link_shards})"
@@ -67,8 +72,10 @@ def load_settings(env: Mapping[str, str], needed: Collection[str] = ()) -> Setti
         smtp_url=_address(env, SMTP_URL, ("smtp", "smtps")),
         mail_from=env.get(MAIL_FROM, ""),
         api_host=env.get(API_HOST) or "127.0.0.1",
-        api_port=_port(env.get(API_PORT) or "8000"),
+        api_port=_port(env.get(API_PORT) or "8000", API_PORT),
         link_shards=_shards(shards) if shards else None,
+        vitals_host=env.get(VITALS_HOST) or "127.0.0.1",
+        vitals_port=_port(vitals, VITALS_PORT) if (vitals := env.get(VITALS_PORT, "")) else None,
     )
 
 
@@ -100,9 +107,9 @@ def _secret(file: str) -> str:
     return text
 
 
-def _port(text: str) -> int:
+def _port(text: str, name: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise SettingsError(f"{API_PORT} must be a port from 1 to 65535, got {text!r}")
+        raise SettingsError(f"{name} must be a port from 1 to 65535, got {text!r}")
     return int(text)
 
 

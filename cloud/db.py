@@ -10,7 +10,8 @@ from typing import Annotated
 
 import psycopg
 from fastapi import Depends, Request
-from sqlalchemy import MetaData, make_url
+from sqlalchemy import MetaData, Table, TextClause, bindparam, make_url, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 SCHEMAS = ("link", "facilities", "customers", "tariffs", "subscriptions", "sessions", "billing", "notifications")
@@ -53,6 +54,14 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """One transaction: committed when the block ends, rolled back when it raises."""
     async with engine.begin() as conn:
         yield conn
+
+
+def insert_rows(table: Table, more: str = "") -> TextClause:
+    """An INSERT of any number of rows at once, which are one parameter, the JSON list ``rows``; so the statement is
+    constant. What a row does not name is NULL. ``more`` follows the statement: what to do on a conflict."""
+    name = table.fullname
+    sql = f"INSERT INTO {name} SELECT * FROM jsonb_populate_recordset(NULL::{name}, :rows) {more}"  # noqa: S608 - ours
+    return text(sql).bindparams(bindparam("rows", type_=JSONB))
 
 
 async def connection(request: Request) -> AsyncIterator[AsyncConnection]:

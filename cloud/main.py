@@ -5,6 +5,7 @@ Each stops cleanly on SIGTERM and SIGINT. A start-up problem is one line on stde
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -12,15 +13,14 @@ import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
-from sqlalchemy import text
+from fastapi import FastAPI
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cloud import config, migrations, problems
+from cloud import config, metrics, migrations, problems, vitals
 from cloud.billing import api as billing_api
 from cloud.billing import tasks as billing_tasks
 from cloud.billing.projection import BillingProjection
@@ -30,8 +30,13 @@ from cloud.dashboard import api as dashboard_api
 from cloud.db import create_engine, transaction
 from cloud.facilities import api as facilities_api
 from cloud.gateway import Gateway
+from cloud.link import api as link_api
+from cloud.link import commands_api
+from cloud.link.commands import CommandsProjection
+from cloud.link.desk import Desk
 from cloud.link.ingest import Projection
 from cloud.link.worker import LinkSettings, LinkWorker
+from cloud.metrics import Vitals
 from cloud.sessions import api as sessions_api
 from cloud.sessions.projection import SessionsProjection
 from cloud.subscriptions import api as subscriptions_api
@@ -55,8 +60,19 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
     "migrate": (),
 }
 
-PROJECTIONS: tuple[Projection, ...] = (SessionsProjection(), BillingProjection())
+PROJECTIONS: tuple[Projection, ...] = (SessionsProjection(), BillingProjection(), CommandsProjection())
 """In this order: a charge is made from the session's rows."""
+
+_APIS = (
+    link_api,
+    commands_api,
+    facilities_api,
+    customers_api,
+    tariffs_api,
+    subscriptions_api,
+    sessions_api,
+    billing_api,
+)
 
 
 class StartError(Exception):
@@ -93,11 +109,16 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.clock = clock(settings)
     app.state.engine = create_engine(settings.database_url)
     app.state.gateway = gateway(settings)
+    app.state.desk = Desk(settings.broker_url) if settings.broker_url else None
+    app.state.projections = PROJECTIONS
     problems.install(app)
-    for api in (facilities_api, customers_api, tariffs_api, subscriptions_api, sessions_api, billing_api):
+    for api in _APIS:
         app.include_router(api.router)
     dashboard_api.install(app)
-    app.add_api_route("/health", _health, tags=["operations"])
+    requests = metrics.latency("easypark_api_request_seconds", "From a request to the beginning of its answer")
+    app.state.vitals = Vitals(histograms=(requests,))
+    app.add_middleware(metrics.Timed, observe=requests.observe)
+    app.include_router(metrics.router)
     return app
 
 
@@ -113,16 +134,12 @@ def gateway(settings: Settings) -> Gateway:
 
 @asynccontextmanager
 async def _closing(app: FastAPI) -> AsyncIterator[None]:
-    yield
+    async with AsyncExitStack() as open_ends:
+        if app.state.desk is not None:
+            await open_ends.enter_async_context(app.state.desk)
+        yield
     await app.state.gateway.aclose()
     await app.state.engine.dispose()
-
-
-async def _health(request: Request) -> dict[str, str]:
-    """200 when this process and its database answer, 503 otherwise. Open to the world; says nothing else."""
-    async with transaction(request.app.state.engine) as conn:
-        await conn.execute(text("SELECT 1"))
-    return {"status": "ok"}
 
 
 async def run_api(settings: Settings, stop: asyncio.Event) -> None:
@@ -149,13 +166,19 @@ async def run_link(settings: Settings, stop: asyncio.Event) -> None:
     """Carry both logs until stopped. Raises StartError."""
     engine = create_engine(settings.database_url)
     await _check_database(engine, settings)
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays, and need not be walked through again for every batch
     where = LinkSettings(settings.database_url, settings.broker_url, settings.link_shards)
-    link = asyncio.create_task(LinkWorker(where, engine, clock(settings), PROJECTIONS).run())
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    while not link.done():
-        link.cancel()
-        await asyncio.wait({link}, timeout=CANCEL_AGAIN_REAL_S)
+    ingests = metrics.latency("easypark_link_ingest_seconds", "A batch of events from its arrival to its commit")
+    worker = LinkWorker(where, engine, clock(settings), PROJECTIONS, ingested=ingests.observe)
+    shown = Vitals((ingests,), worker.gauges(), worker.problems)
+    async with vitals.shown(settings, engine, clock(settings), shown):
+        link = asyncio.create_task(worker.run())
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({link, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        while not link.done():
+            link.cancel()
+            await asyncio.wait({link}, timeout=CANCEL_AGAIN_REAL_S)
     await asyncio.gather(link, return_exceptions=stop.is_set())
     await engine.dispose()
 
@@ -171,7 +194,8 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     stripe = gateway(settings)
     postman = receipts.Postman(engine, Mailer(settings.smtp_url), settings.mail_from, clock(settings))
     tasks = {**billing_tasks.tasks(engine, stripe, clock(settings)), **receipts.tasks(postman)}
-    await job_worker.run_worker(settings.database_url, tasks, stop)
+    async with vitals.shown(settings, engine, clock(settings), Vitals()):
+        await job_worker.run_worker(settings.database_url, tasks, stop)
     await stripe.aclose()
     await engine.dispose()
 

@@ -82,6 +82,25 @@ class LaneWires:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Keeping:
+    """How long entries that the cloud holds are kept: ``days``; while the disk has less than ``disk_free_min_mb`` left,
+    counting the room within the file, no longer than that."""
+
+    days: Annotated[int, Field(ge=1)] = 30
+    disk_free_min_mb: Annotated[int, Field(ge=0)] = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Copying:
+    """Copies of the facility's file: a new one every ``every_h`` real hours into ``folder`` (None: ``backups`` below
+    ``data_dir``; another disk is better), the ``keep`` newest stay."""
+
+    folder: Path | None = None
+    every_h: Annotated[float, Field(gt=0)] = 6.0
+    keep: Annotated[int, Field(ge=1)] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Config:
     """Everything the daemon is told at its start. ``lanes`` is by lane id. ``broker_url`` holds a password."""
 
@@ -92,7 +111,14 @@ class Config:
     api: Api
     timeline: Annotated[str, AfterValidator(_readable_timeline)] = ""
     gpio: Gpio = Gpio()
+    retention: Keeping = Keeping()
+    backup: Copying = Copying()
     lanes: dict[Id, LaneWires] = Field(default_factory=dict)
+
+    @property
+    def backup_folder(self) -> Path:
+        """Where copies of the facility's file are."""
+        return self.backup.folder or self.data_dir / "backups"
 
 
 _reader = TypeAdapter(Config)
@@ -123,7 +149,7 @@ def parse_config(table: dict[str, Any], path: Path) -> Config:
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The same table with the paths that are relative meant from ``folder``."""
     table = dict(table)
-    for section, key in ((None, "data_dir"), ("api", "token_file"), ("gpio", "wire")):
+    for section, key in ((None, "data_dir"), ("api", "token_file"), ("gpio", "wire"), ("backup", "folder")):
         holder = table if section is None else table.get(section)
         if isinstance(holder, dict) and isinstance(holder.get(key), str):
             anchored = {**holder, key: folder / holder[key]}

@@ -1,4 +1,8 @@
-"""The lanes' devices between the drivers' threads and the runtime's loop: signals in, setpoints out."""
+"""The lanes' devices between the drivers' threads and the runtime's loop: signals in, setpoints out.
+
+While the disk takes no entries nothing is decided (``Runtime.stalled``). Then ``edge/rules/unaided.py`` says what the
+lanes do by themselves, from the levels of their loops alone.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -6,11 +10,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from edge.config import Config, LaneWires
+from edge.rules import unaided
 from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LaneSignalled
 from edge.runtime import Runtime
 from hardware.registry import GpioWiring, LanePins, LaneWiring, Site, WiringError, open_site
 from shared.clock import Clock
-from shared.devices import LaneSignal
+from shared.devices import LaneSignal, Loop, LoopChanged
 
 __all__ = ["Devices", "WiringError"]
 
@@ -27,6 +32,8 @@ class Devices:
         gpio = GpioWiring(config.gpio.factory, "" if wire is None else str(wire))
         self._site: Site = open_site(gpio, [_wiring(lane_id, wires) for lane_id, wires in config.lanes.items()], clock)
         self._runtime = runtime
+        self._waiting: dict[str, bool] = {}
+        runtime.on_stalled = self._act_unaided
         runtime.on_setpoint(ArmSetpoint, self._set_arm)
         runtime.on_setpoint(DisplaySetpoint, self._show)
 
@@ -35,7 +42,7 @@ class Devices:
 
         def emit(signal: LaneSignal) -> None:
             with suppress(RuntimeError):  # the loop is closed: the daemon is ending
-                loop.call_soon_threadsafe(self._runtime.post, LaneSignalled(signal))
+                loop.call_soon_threadsafe(self._hear, signal)
 
         self._site.start(emit)
         return self
@@ -44,6 +51,18 @@ class Devices:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._site.close()
+
+    def _hear(self, signal: LaneSignal) -> None:
+        if isinstance(signal, LoopChanged) and signal.loop is Loop.FRONT:
+            self._waiting[signal.lane_id] = signal.occupied
+        self._runtime.post(LaneSignalled(signal))
+
+    def _act_unaided(self) -> None:
+        for setpoint in unaided.setpoints(self._runtime.knowledge.facility, self._waiting):
+            if isinstance(setpoint, ArmSetpoint):
+                self._set_arm(setpoint)
+            else:
+                self._show(setpoint)
 
     def _set_arm(self, setpoint: ArmSetpoint) -> None:
         lane = self._site.lanes.get(setpoint.lane_id)

@@ -6,21 +6,26 @@ thing after every connect. So the link may be stopped, fail and start anew at an
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from edge.logbook import CLOUD_UPTO
 from edge.rules.inputs import Knowledge
 from edge.store import Store
 from shared.clock import Clock
+from shared.commands import CommandRequest, CommandResponse
 from shared.mqtt import MqttClient
 from shared.sync import Ack, Batch, Sender, receive
-from shared.wire import Channel, Presence, WireError, decode, encode, parse_topic, topic
+from shared.wire import DOWN, Channel, Notice, Presence, WireError, decode, encode, encode_batch, parse_topic, topic
 
 RESEND_REAL_MS = 10_000
 TICK_REAL_S = 1.0
-_HEARD = (Channel.EVENTS_ACK, Channel.DECISIONS)
+REFUSED_REAL_S = 60.0
+"""A box that headquarters refuses leaves the wire to the other one of its name, and asks again after so long."""
+_HEARD = DOWN
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +43,8 @@ class LinkView:
     """How far the two ends are apart, for pages.
 
     ``acked`` None: the cloud has not said yet what it holds. ``knowledge_at_ms`` is the lived instant at which this
-    facility last knew that it holds every decision; None: not since the daemon started.
+    facility last knew that it holds every decision, ``acked_at_ms`` at which the cloud last said what it holds; None:
+    not since the daemon started. ``refused``: the cloud says that another box is this facility.
     """
 
     connected: bool
@@ -49,6 +55,12 @@ class LinkView:
     decisions_held: int
     decisions_head: int
     knowledge_at_ms: int | None
+    acked_at_ms: int | None
+    refused: bool
+
+
+class _RefusedError(Exception):
+    pass
 
 
 class Link:
@@ -59,6 +71,8 @@ class Link:
     ) -> None:
         self.problem: str | None = None
         self.malformed = 0
+        self.on_outrun: Callable[[], None] = lambda: None
+        self.on_request: Callable[[CommandRequest], None] = lambda _: None
         self._settings = settings
         self._store = store
         self._clock = clock
@@ -67,6 +81,9 @@ class Link:
         self._acked: int | None = None
         self._decisions = (0, 0)
         self._knowledge_at_ms: int | None = None
+        self._acked_at_ms: int | None = None
+        self._refused = False
+        self._instance = secrets.token_hex(4)
         self._stirred = asyncio.Event()
         self._client: MqttClient | None = None
 
@@ -86,10 +103,22 @@ class Link:
             decisions_held=self._decisions[0],
             decisions_head=self._decisions[1],
             knowledge_at_ms=self._knowledge_at_ms,
+            acked_at_ms=self._acked_at_ms,
+            refused=self._refused,
         )
+
+    def respond(self, response: CommandResponse) -> None:
+        """Carry an answer to headquarters, if it is there; nothing waits for it to come back."""
+        self._publish(Channel.RESPONSE, encode(response))
 
     async def run(self) -> None:
         """Connect and keep both logs moving. Raises a group with sqlite3.Error when decisions cannot be stored."""
+        while True:
+            await self._live()
+            await asyncio.sleep(REFUSED_REAL_S)
+
+    async def _live(self) -> None:
+        """One connection's care, until cancelled or refused."""
         facility_id = self._settings.facility_id
         client = MqttClient(
             self._settings.broker_url,
@@ -104,13 +133,16 @@ class Link:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(self._keep_sending(client))
                     tasks.create_task(self._keep_hearing(client))
+            except* _RefusedError:
+                pass
             finally:
-                self._publish(Channel.PRESENCE, encode(self._presence(online=False)), retain=True)
+                if not self._refused:
+                    self._publish(Channel.PRESENCE, encode(self._presence(online=False)), retain=True)
                 self._client = None
 
     def _start_over(self) -> None:
         """A new connection: the other side may be another, or restored from a backup. Ask what it holds."""
-        self._sender = Sender(self._store.log_id)
+        self._sender = Sender(self._sent_log()[0])
         self._publish(Channel.PRESENCE, encode(self._presence(online=True)), retain=True)
         self._stirred.set()
 
@@ -122,6 +154,7 @@ class Link:
             log_id=self._store.log_id,
             head=self._store.head,
             version=self._settings.version,
+            instance=self._instance,
         )
 
     # Up.
@@ -129,7 +162,7 @@ class Link:
     async def _keep_sending(self, client: MqttClient) -> None:
         while True:
             self._stirred.clear()
-            if client.connected and self._sender.wants_to_send(self._store.head, _now_real_ms()):
+            if client.connected and self._sender.wants_to_send(self._sent_log()[2], _now_real_ms()):
                 await self._offer()
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with a stir.
             with suppress(TimeoutError):
@@ -146,19 +179,20 @@ class Link:
 
     def _batch(self, acked: int | None) -> tuple[bytes, int]:
         """The next batch as bytes and how far it goes; an empty one when it is not known what the cloud holds."""
-        head = self._store.head
+        log_id, _, head = self._sent_log()
+        table = "log" if (former := self._store.to_send) is None else former.table
         after = acked or 0
-        entries = () if acked is None else self._store.sync_entries(after=after)
-        upto = entries[-1].position if entries else after
+        entries, upto = ("", after) if acked is None else self._store.sync_json(after=after, table=table)
         batch = Batch(
-            log_id=self._store.log_id,
+            log_id=log_id,
             after=after,
             upto=upto,
-            entries=entries,
+            entries=(),
             head=max(head, upto),
             sent_at_ms=self._clock.now_ms(),
+            sent_by="" if former is None else self._store.log_id,
         )
-        return encode(batch), upto
+        return encode_batch(batch, entries), upto
 
     # Down.
 
@@ -170,26 +204,66 @@ class Link:
         try:
             channel = parse_topic(heard_topic).channel
             if channel is Channel.EVENTS_ACK:
-                self._take_ack(decode(Ack, payload))
+                await self._take_ack(decode(Ack, payload))
             elif channel is Channel.DECISIONS:
                 await self._take_decisions(await self._store.in_reader(decode, Batch, payload))
+            elif channel is Channel.REQUEST:
+                self._take_request(decode(CommandRequest, payload))
+            elif channel is Channel.NOTICE:
+                self._take_notice(decode(Notice, payload))
         except WireError as error:
             self.malformed += 1
             if self.malformed == 1:
                 _log.error("malformed message, counted and ignored from now on", extra={"problem": str(error)})
 
-    def _take_ack(self, ack: Ack) -> None:
-        head = self._store.head
-        if ack.log_id == self._store.log_id and ack.upto > head:
-            self._tell(
-                f"the cloud holds {ack.upto} entries of log {ack.log_id}, this box only {head}: its data folder is an"
-                " older copy; move it away to begin a new log"
-            )
+    async def _take_ack(self, ack: Ack) -> None:
+        log_id, base, head = self._sent_log()
+        if ack.log_id != log_id:
             return
-        self._sender = self._sender.acknowledged(ack, head)
-        if self._sender.acked is not None:
-            self._acked, self.problem = self._sender.acked, None
+        if ack.upto < base:
+            self._tell_gap(ack, base)
+        if (former := self._store.to_send) is not None:
+            if not base <= ack.upto < head:
+                await self._store.in_writer(self._store.log.mark_drained, former)
+                self._sender = Sender(self._sent_log()[0])
+            else:
+                self._sender = self._sender.acknowledged(ack, head)
             self._stirred.set()
+        elif ack.upto > head:
+            await self._outrun(ack, head)
+        elif ack.upto < base:
+            # What comes next is not here, and the cloud takes no gap: ask again from time to time, send nothing.
+            self._sender = Sender(log_id).offered(0, _now_real_ms() + RESEND_REAL_MS)
+            self._acked = ack.upto
+        else:
+            self._sender = self._sender.acknowledged(ack, head)
+            self._acked, self.problem, self._refused = ack.upto, None, False
+            self._acked_at_ms = self._clock.now_ms()
+            self._stirred.set()
+
+    def _sent_log(self) -> tuple[str, int, int]:
+        """Which log is being sent, what it does not hold any more, and how far it goes: former ones come first."""
+        former = self._store.to_send
+        if former is not None:
+            return former.log_id, former.base, former.head
+        return self._store.log_id, self._store.base, self._store.head
+
+    def _tell_gap(self, ack: Ack, base: int) -> None:
+        self._tell(
+            f"the cloud holds log {ack.log_id} up to {ack.upto} and this box keeps it from {base + 1} on:"
+            f" entries {ack.upto + 1} to {base} are in neither. Restore the cloud from a newer backup"
+            + ("; until then nothing is sent and nothing is removed here" if self._store.to_send is None else "")
+        )
+
+    async def _outrun(self, ack: Ack, head: int) -> None:
+        """The cloud knows more of this log than this box: its data folder is an older copy. Only a start can begin a
+        new log, so that is remarked in the file and the daemon is asked to end."""
+        self._tell(
+            f"the cloud holds {ack.upto} entries of log {ack.log_id}, this box only {head}: its data folder is an"
+            " older copy; it begins a new log at the next start"
+        )
+        await self._store.in_writer(self._store.log.set_meta, CLOUD_UPTO, str(ack.upto))
+        self.on_outrun()
 
     async def _take_decisions(self, batch: Batch) -> None:
         held = self._store.decisions_held(batch.log_id)
@@ -204,6 +278,17 @@ class Link:
         if upto >= batch.head:
             self._knowledge_at_ms = self._clock.now_ms()
         self._publish(Channel.DECISIONS_ACK, encode(Ack(log_id=batch.log_id, upto=upto)))
+
+    def _take_notice(self, notice: Notice) -> None:
+        if (notice.log_id, notice.instance) == (self._store.log_id, self._instance):
+            self._refused = True
+            self._tell(notice.text)
+            raise _RefusedError
+
+    def _take_request(self, request: CommandRequest) -> None:
+        """A request for another life of this facility's log was meant for another box, or for this one long ago."""
+        if (request.facility_id, request.log_id) == (self._settings.facility_id, self._store.log_id):
+            self.on_request(request)
 
     def _publish(self, channel: Channel, payload: bytes, *, retain: bool = False) -> bool:
         facility_id = self._settings.facility_id

@@ -1,36 +1,39 @@
-"""The composition root of one facility's daemon: builds every part once, starts them, and stops them in order.
+"""The composition root of one facility's daemon: the lanes first, then everything around them; stops them in order.
 
 The runtime and the devices are the lanes; they live as long as the process does. Stations, link and API are parts
-beside them: one that fails is started again alone. When the runtime itself fails, the state in memory is ahead of the
-disk, so the process ends and its supervisor starts it anew.
+beside them (``edge/outside.py``): one that fails is started again alone. When the runtime itself fails, the state in
+memory is ahead of the disk, so the process ends and its supervisor starts it anew.
 """
 
 import asyncio
+import importlib
 import importlib.metadata
 import logging
 import signal
 import socket
+import sqlite3
 import sys
 import time
-from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge import api
 from edge.config import Config, ConfigError, read_config
-from edge.database import StoreError
+from edge.database import StoreError, tells_of_damage
 from edge.devices import Devices, WiringError
-from edge.link import Link, LinkSettings
+from edge.lanes import Lanes
 from edge.part import Part
-from edge.rules.inputs import LimitSetpoint, Matches
+from edge.recovery import open_store, suspect_damage
+from edge.rules.inputs import LimitSetpoint, OrderSetpoint, Setpoint
 from edge.rules.state import FacilityState
 from edge.runtime import FACILITY_RULES, Runtime
-from edge.schemas import SchemaSetError
-from edge.stations import StationServer
 from edge.store import Store
 from edge.tokens import Bearer, read_bearers
 from shared import logs
 from shared.clock import Clock, Timeline
+
+if TYPE_CHECKING:
+    from edge.outside import Outside
 
 STOP_REAL_S = 2.5
 """The parts have so long to say goodbye when the daemon stops."""
@@ -49,20 +52,30 @@ def run(config_path: Path) -> int:
         bearers = read_bearers(config.api.token_file)
         _require_free("ocpp", config.ocpp.host, config.ocpp.port)
         _require_free("api", config.api.host, config.api.port)
-        with closing(Store(config.data_dir, config.facility_id)) as store:
-            return _live(Daemon(config, store, bearers))
-    except (ConfigError, StartError, StoreError, WiringError, SchemaSetError) as error:
+        clock = Clock(Timeline.parse(config.timeline), time.time)
+        opened = open_store(
+            config.data_dir, config.facility_id, backup_folder=config.backup_folder, now_ms=clock.now_ms()
+        )
+        with closing(opened) as store:
+            return _live(config, store, clock, bearers)
+    except (ConfigError, StartError, StoreError, WiringError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _live(daemon: "Daemon") -> int:
+def _live(config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]) -> int:
+    store.on_damage = lambda: suspect_damage(config.data_dir)
     try:
+        daemon = Daemon(config, store, clock, bearers)
         asyncio.run(daemon.live())
-    except Exception:  # noqa: BLE001 - the last place: the trace into the log, the exit code to the supervisor
+    except (StoreError, WiringError):
+        raise
+    except Exception as error:  # noqa: BLE001 - the last place: the trace into the log, the exit code to the supervisor
+        if isinstance(error, sqlite3.DatabaseError) and tells_of_damage(error):
+            suspect_damage(config.data_dir)
         _log.critical("the runtime failed, the daemon ends", exc_info=True)
         return 1
-    return 0
+    return 1 if daemon.failed else 0
 
 
 def _require_free(section: str, host: str, port: int) -> None:
@@ -76,63 +89,63 @@ def _require_free(section: str, host: str, port: int) -> None:
 
 
 class Daemon:
-    """One facility's parts, put together. The constructor raises StoreError, WiringError or SchemaSetError."""
+    """One facility's lanes, and what is built around them. The constructor raises StoreError or WiringError."""
 
-    def __init__(self, config: Config, store: Store, bearers: dict[str, Bearer]) -> None:
-        clock = Clock(Timeline.parse(config.timeline), time.time)
+    def __init__(self, config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]) -> None:
         version = importlib.metadata.version("easyparkplus")
+        self.failed = False
         self._runtime: Runtime[FacilityState] = Runtime(store, clock, FACILITY_RULES, version=version)
-        link = Link(
-            LinkSettings(config.facility_id, config.broker_url, version), store, clock, learn=self._runtime.learn
-        )
-        self._runtime.on_appended = link.stir
-        stations = StationServer(
-            submit=self._runtime.submit,
-            knowledge=lambda: self._runtime.knowledge,
-            clock=clock,
-            matches_for_token=_looked_up(store),
-        )
-        self._runtime.on_setpoint(LimitSetpoint, stations.send_limit)
-        inside = api.Inside(config.facility_id, clock, self._runtime, store, link, bearers, self._problems)
-        app = api.build(inside)
-        self._parts = (
-            Part("stations", lambda: stations.serve(config.ocpp.host, config.ocpp.port)),
-            Part("link", link.run),
-            Part("api", lambda: api.serve(app, config.api.host, config.api.port)),
-        )
+        self._lanes = Lanes(config, store, clock, self._runtime, bearers, version, self._end)
+        self._stop = asyncio.Event()
+        self._early: list[Setpoint] = []
+        self._outside: Outside | None = None
+        for kind in (LimitSetpoint, OrderSetpoint):
+            self._runtime.on_setpoint(kind, self._early.append)
         self._devices = Devices(config, clock, self._runtime)  # last: it holds pins and lines from here on
 
     async def live(self) -> None:
         """Run until a signal asks to stop. Raises what the runtime raised."""
-        stop = asyncio.Event()
+        loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        stopping = asyncio.create_task(stop.wait())
+            loop.add_signal_handler(number, self._stop.set)
+        data_dir = self._lanes.config.data_dir
+
+        def damaged() -> None:
+            suspect_damage(data_dir)
+            loop.call_soon_threadsafe(self._end, "the store is damaged")
+
+        self._lanes.store.on_damage = damaged
+        stopping = asyncio.create_task(self._stop.wait())
         heart = asyncio.create_task(self._runtime.run())
         with self._devices:
-            parts = [asyncio.create_task(part.keep_alive(), name=part.name) for part in self._parts]
+            around = asyncio.create_task(Part("outside", self._live_outside).keep_alive(), name="outside")
             _log.info("running", extra={"head": self._runtime.state.head})
             await asyncio.wait({heart, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
-            await _end(parts)
+            await _end(around)
         self._runtime.stop()
         await heart
+        if self._outside is not None:
+            self._outside.close()
         _log.info("stopped", extra={"head": self._runtime.state.head})
 
-    def _problems(self) -> dict[str, str | None]:
-        return {part.name: part.problem for part in self._parts}
+    async def _live_outside(self) -> None:
+        """Import on a thread, so that the lanes go on meanwhile; build on the loop, where the parts will live."""
+        if self._outside is None:
+            outside = await asyncio.to_thread(importlib.import_module, "edge.outside")
+            await asyncio.to_thread(outside.prepare)
+            self._outside = outside.Outside(self._lanes)
+            self._runtime.obey(self._early)
+        await self._outside.live()
+
+    def _end(self, reason: str) -> None:
+        _log.critical("the daemon ends to be started anew: %s", reason)
+        self.failed = True
+        self._stop.set()
 
 
-def _looked_up(store: Store) -> Callable[[str], Awaitable[Matches]]:
-    async def matches_for_token(token: str) -> Matches:
-        return store.matches_for_token(token)
-
-    return matches_for_token
-
-
-async def _end(parts: list[asyncio.Task[None]]) -> None:
-    for part in parts:
-        part.cancel()
-    _, slow = await asyncio.wait(parts, timeout=STOP_REAL_S)
-    for part in slow:
-        _log.warning("%s did not stop in time and is left behind", part.get_name())
+async def _end(around: "asyncio.Task[None]") -> None:
+    around.cancel()
+    _, slow = await asyncio.wait({around}, timeout=STOP_REAL_S)
+    if slow:
+        _log.warning("not every part stopped in time; they are left behind")

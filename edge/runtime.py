@@ -2,28 +2,30 @@
 
 One task takes what waits, lets the rules decide each input in order, writes all entries in one transaction on the
 store's thread (group commit), and only then dispatches. The memory is ahead of the disk while that commit runs, so
-when it fails there is no way back: ``run`` raises and the process must end; the next start rebuilds from the log.
+there is no way back: when the disk refuses for want of room the same commit is tried again until it works, and nothing
+is obeyed or answered meanwhile; when it fails otherwise ``run`` raises and the process must end, and the next start
+rebuilds from the log.
 """
 
 import asyncio
-import hashlib
-import inspect
-import json
+import logging
+import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from types import ModuleType
-from typing import Any, Generic, Protocol, TypeVar
+from dataclasses import replace
+from typing import Any, Generic, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
-
-from edge.database import StoreError
-from edge.rules import facility, fold, state
+from edge.database import has_no_room
+from edge.inbox import Inbox, RuntimeBusyError, RuntimeStoppedError, Waiting
+from edge.rebuild import FACILITY_RULES, Rebuilder, Rules, State
 from edge.rules.inputs import (
     NO_MATCHES,
     Answer,
+    ArmSetpoint,
     AuthorizeAsked,
+    CommandGiven,
+    DisplaySetpoint,
     Input,
     Knowledge,
     LaneSignalled,
@@ -33,9 +35,8 @@ from edge.rules.inputs import (
     Ticked,
     TransactionReported,
 )
-from edge.rules.state import FacilityState
+from edge.rules.knowledge import StandingSeen
 from edge.store import Store
-from shared import events
 from shared.clock import Clock
 from shared.devices import PlateRead
 from shared.events import Entry
@@ -45,77 +46,46 @@ SNAPSHOT_EVERY = 1_000
 BATCH_MAX = 500
 RECHECK_REAL_S = 1.0
 """The clock is looked at this often at least, as it may jump while a timer sleeps."""
+RETRY_REAL_S = 0.5
+"""How often a commit that the disk refused is tried again."""
+UNAIDED_AFTER_REAL_S = 3.0
+"""A disk that refuses for so long leaves the lanes without decisions (``on_stalled``)."""
 _TIMER_MIN_REAL_S = 0.001
 _COMMITS_KEPT = 1_000
+_log = logging.getLogger(__name__)
 
-
-class State(Protocol):
-    """What the runtime itself knows of a state."""
-
-    log_id: str
-    head: int
+__all__ = ["FACILITY_RULES", "Rules", "Runtime", "RuntimeBusyError", "RuntimeStoppedError", "State"]
 
 
 S = TypeVar("S", bound=State)
 P = TypeVar("P", bound=Setpoint)
 
 
-@dataclass(frozen=True, slots=True)
-class Rules(Generic[S]):
-    """The doors of the rules; ``edge/rules/facility.py`` says what each promises. ``folds`` are the modules that a
-    rebuilt state depends on."""
-
-    new_state: Callable[[str], S]
-    advance: Callable[[S, Knowledge, Input, int], Outcome]
-    apply: Callable[[S, Entry], None]
-    deadline: Callable[[S, Knowledge], int | None]
-    state_type: type[S]
-    folds: tuple[ModuleType, ...] = ()
-
-    def fingerprint(self) -> str:
-        """Names the shape of the state and the text of the folds; under another name the log is folded anew."""
-        shape = json.dumps(TypeAdapter(self.state_type).json_schema(), sort_keys=True)
-        return hashlib.sha256("\n".join([shape, *map(inspect.getsource, self.folds)]).encode()).hexdigest()
-
-
-FACILITY_RULES = Rules(
-    new_state=facility.new_state,
-    advance=facility.advance,
-    apply=facility.apply,
-    deadline=facility.deadline,
-    state_type=FacilityState,
-    folds=(state, fold, *fold.MODULES, *events.MODULES),
-)
-
-
-class RuntimeStoppedError(Exception):
-    """The input was not taken, or is not known to be durable: the daemon is stopping."""
-
-
-Waiting = tuple[Input, "asyncio.Future[Answer | None] | None"]
-
-
 class Runtime(Generic[S]):
     """Owns the state of one facility. Everything but the commit runs on the event loop's thread.
 
     The constructor rebuilds the state from the store (snapshot and tail of the log) and raises StoreError when the log
-    cannot be read. ``state`` and ``knowledge`` are for reading only.
+    cannot be read. ``state`` and ``knowledge`` are for reading only. ``stalled`` says why nothing is decided now, None
+    in life; while that lasts ``on_stalled`` is called at every try.
     """
 
     def __init__(self, store: Store, clock: Clock, rules: Rules[S], *, version: str) -> None:
         self.knowledge = store.knowledge()
         self.on_appended: Callable[[], None] = lambda: None
+        self.on_commit: Callable[[float], None] = lambda _: None
         self.commits_real_s: deque[float] = deque(maxlen=_COMMITS_KEPT)
         self._store = store
         self._clock = clock
         self._rules = rules
-        self._fingerprint = rules.fingerprint()
-        self._states: TypeAdapter[S] = TypeAdapter(rules.state_type)
-        self._snapshot_seq = 0
-        self.state = self._rebuild()
+        self.on_stalled: Callable[[], None] = lambda: None
+        self.stalled: str | None = None
+        self._rebuilder = Rebuilder(rules)
+        self.state, self._snapshot_seq = self._rebuilder.rebuild(store)
         self._handlers: dict[type, Callable[[Any], None]] = {}
-        self._inbox: deque[Waiting] = deque([(Started(version), None)])
-        self._wake = asyncio.Event()
+        self._inbox = Inbox(clock.now_ms)
+        self._inbox.put(Started(version))
+        self._catching_up = False
+        self._late: dict[tuple[type, str], Setpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._stopping = False
         self._ended = False
@@ -130,20 +100,25 @@ class Runtime(Generic[S]):
         not block, and what it raises ends the daemon."""
         self._handlers[kind] = handler
 
+    def obey(self, setpoints: Sequence[Setpoint]) -> None:
+        """Send setpoints that were kept for whoever obeys them now."""
+        for setpoint in setpoints:
+            self._send(setpoint)
+
     async def submit(self, given: Input) -> Answer | None:
         """Decide an input; returns its answer once what it led to is durable and dispatched.
 
-        A caller that is cancelled does not take the input back. Raises RuntimeStoppedError.
+        A caller that is cancelled does not take the input back. Raises RuntimeStoppedError, RuntimeBusyError.
         """
         if self._ended:
             raise RuntimeStoppedError
         future: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
-        self._put(given, future)
+        self._inbox.put(given, future)
         return await future
 
     def post(self, given: Input) -> None:
         """Decide an input that nobody waits for, such as a device's signal. From the event loop's thread."""
-        self._put(given, None)
+        self._inbox.put(given)
 
     def learn(self, knowledge: Knowledge) -> None:
         """Decide by new knowledge from now on, and look at once whether it asks for something."""
@@ -153,33 +128,34 @@ class Runtime(Generic[S]):
     def stop(self) -> None:
         """Let ``run`` finish what waits and return."""
         self._stopping = True
-        self._wake.set()
+        self._inbox.wake.set()
 
     async def run(self) -> None:
-        """Decide inputs until ``stop``. Raises what the store or a rule raised: then the process must end."""
+        """Decide inputs until ``stop``. Raises what the store or a rule raised: then the process must end.
+
+        RuntimeStoppedError: it was stopped while the disk refused, so what was decided last is not on record.
+        """
         try:
             while self._inbox or not self._stopping:
                 if self._inbox:
-                    await self._step([self._inbox.popleft() for _ in range(min(len(self._inbox), BATCH_MAX))])
+                    await self._step(self._inbox.take(BATCH_MAX))
                 else:
-                    self._wake.clear()
-                    await self._wake.wait()
+                    self._inbox.wake.clear()
+                    await self._inbox.wake.wait()
             await self._snapshot()
         finally:
             self._end()
 
-    def _put(self, given: Input, future: "asyncio.Future[Answer | None] | None") -> None:
-        self._inbox.append((given, future))
-        self._wake.set()
-
     async def _step(self, batch: Sequence[Waiting]) -> None:
         try:
-            outcomes = [self._decide(given) for given, _ in batch]
+            outcomes = [self._decide(waiting) for waiting in batch]
             entries = [entry for outcome in outcomes for entry in outcome.entries]
             if entries:
                 await self._commit(entries)
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                self._dispatch(outcome, future)
+            for waiting, outcome in zip(batch, outcomes, strict=True):
+                self._dispatch(outcome, waiting.future)
+            if not self._inbox:
+                self._caught_up()
         except BaseException:
             self._refuse(batch)
             raise
@@ -190,32 +166,73 @@ class Runtime(Generic[S]):
         if overdue >= SNAPSHOT_EVERY and (not self._inbox or overdue >= 10 * SNAPSHOT_EVERY):
             await self._snapshot()
 
-    def _decide(self, given: Input) -> Outcome:
-        return self._rules.advance(self.state, self.knowledge, self._matched(given), self._clock.now_ms())
+    def _decide(self, waiting: Waiting) -> Outcome:
+        """By the instant at which it came: who had to wait for the disk pays for no minute more."""
+        return self._rules.advance(self.state, self.knowledge, self._matched(waiting.given), waiting.at_ms)
 
     def _matched(self, given: Input) -> Input:
         match given:
             case LaneSignalled(signal=PlateRead(plate=plate), matches=matches) if plate and matches == NO_MATCHES:
                 return replace(given, matches=self._store.matches_for_plate(plate))
+            case StandingSeen(plate=plate):
+                return replace(given, matches=self._store.matches_for_plate(plate))
             case AuthorizeAsked(id_token=str(token)) | TransactionReported(id_token=str(token)) if token:
                 return replace(given, matches=self._store.matches_for_token(token))
+            case CommandGiven(until_real_ms=until_real_ms) if time.monotonic() * 1_000 > until_real_ms:
+                return replace(given, late=True)
         return given
 
     async def _commit(self, entries: Sequence[Entry]) -> None:
         began_real_s = time.perf_counter()
-        await self._store.in_writer(self._store.append, entries)
-        self.commits_real_s.append(time.perf_counter() - began_real_s)
+        while not await self._written(entries, began_real_s):  # noqa: ASYNC110 - only trying tells whether there is room
+            await asyncio.sleep(RETRY_REAL_S)
+        took_real_s = time.perf_counter() - began_real_s
+        self.commits_real_s.append(took_real_s)
+        self.on_commit(took_real_s)
+
+    async def _written(self, entries: Sequence[Entry], began_real_s: float) -> bool:
+        """One try. False when the disk refused it; raises RuntimeStoppedError when there is no time for another."""
+        try:
+            await self._store.in_writer(self._store.append, entries)
+        except sqlite3.Error as error:
+            if not has_no_room(error):
+                raise
+            if self.stalled is None:
+                _log.error("the disk takes no entries (%s): nothing is decided until it does", error)
+            self.stalled = f"the disk takes no entries: {error}"
+            if self._stopping:
+                raise RuntimeStoppedError from error
+            if time.perf_counter() - began_real_s >= UNAIDED_AFTER_REAL_S:
+                self.on_stalled()
+            return False
+        if self.stalled is not None:
+            self.stalled, self._catching_up = None, True
+            _log.warning("the disk takes entries again, %d inputs waited", len(self._inbox))
+        return True
 
     def _dispatch(self, outcome: Outcome, future: "asyncio.Future[Answer | None] | None") -> None:
         for setpoint in outcome.setpoints:
-            handler = self._handlers.get(type(setpoint))
-            if handler is not None:
-                handler(setpoint)
+            if self._catching_up and isinstance(setpoint, ArmSetpoint | DisplaySetpoint):
+                self._late[type(setpoint), setpoint.lane_id] = setpoint
+            else:
+                self._send(setpoint)
         if future is not None and not future.done():
             future.set_result(outcome.answer)
 
+    def _caught_up(self) -> None:
+        """A setpoint is a level: of those that the lanes missed while the disk refused, only the last counts."""
+        self._catching_up = False
+        late, self._late = self._late, {}
+        for setpoint in late.values():
+            self._send(setpoint)
+
+    def _send(self, setpoint: Setpoint) -> None:
+        handler = self._handlers.get(type(setpoint))
+        if handler is not None:
+            handler(setpoint)
+
     def _refuse(self, batch: Sequence[Waiting]) -> None:
-        for _, future in batch:
+        for _, future, _ in batch:
             if future is not None and not future.done():
                 future.set_exception(RuntimeStoppedError())
 
@@ -223,8 +240,7 @@ class Runtime(Generic[S]):
         self._ended = True
         if self._timer is not None:
             self._timer.cancel()
-        self._refuse(tuple(self._inbox))
-        self._inbox.clear()
+        self._refuse(self._inbox.take(len(self._inbox)))
 
     # The timer: one, for the rules' next deadline.
 
@@ -249,21 +265,12 @@ class Runtime(Generic[S]):
     async def _snapshot(self) -> None:
         """Written out here, where nothing else touches the state; only the disk is waited for."""
         head = self.state.head
-        if head > self._snapshot_seq:
-            state = self._states.dump_json(self.state).decode()
-            await self._store.in_writer(self._store.save_snapshot, head, self._fingerprint, state)
-            self._snapshot_seq = head
-
-    def _rebuild(self) -> S:
-        saved = self._store.load_snapshot(self._fingerprint)
-        rebuilt = self._rules.new_state(self._store.log_id) if saved is None else self._states.validate_json(saved)
-        self._snapshot_seq = rebuilt.head
-        for entry in self._store.all_entries(after=rebuilt.head):
-            try:
-                self._rules.apply(rebuilt, entry)
-            except ValidationError as error:
-                raise StoreError(
-                    f"entry {entry.seq} ({entry.type}) of log {self._store.log_id} cannot be read:"
-                    " restore the file from a backup, or move it away to begin a new log"
-                ) from error
-        return rebuilt
+        if head == self._snapshot_seq:
+            return
+        self._snapshot_seq, state = head, self._rebuilder.dump(self.state)
+        try:
+            await self._store.in_writer(self._store.save_snapshot, head, self._rebuilder.fingerprint, state)
+        except sqlite3.Error as error:
+            if not has_no_room(error):
+                raise
+            _log.warning("no snapshot of entry %d, the disk refuses it: the next one is due as usual", head)

@@ -9,15 +9,19 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
+from typing import Any
 
 import jsonschema_rs
+from ocpp.v16.enums import Action as ActionV16
 from ocpp.v201.enums import Action
 
-from edge.ocpp import v201
+from edge.ocpp import v16, v201
 from edge.ocpp.rpc import Dialect, ErrorCode, Problem, Validator
 
 ACTIONS_V201 = 64
 """What OCPP 2.0.1 defines (part 2, chapter 1); each has a request and a response."""
+ACTIONS_V16 = 39
+"""OCPP 1.6 (chapter 4 and 5), 28, and the 11 of its security extension."""
 
 _CODES: Mapping[str, ErrorCode] = MappingProxyType(
     {
@@ -34,6 +38,17 @@ _CODES: Mapping[str, ErrorCode] = MappingProxyType(
 )
 """Which word of part 4, 4.3 says that a keyword of the schema was broken; for any other keyword, FormatViolation."""
 
+_CODES_V16: Mapping[ErrorCode, str] = MappingProxyType(
+    {
+        ErrorCode.FORMAT_VIOLATION: "FormationViolation",
+        ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurenceConstraintViolation",
+        ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED: "GenericError",
+        ErrorCode.RPC_FRAMEWORK_ERROR: "GenericError",
+    }
+)
+"""How OCPP-J 1.6 (4.2.3) spells the codes, and what it says where it has none."""
+_READINGS = ("transactionData", "meterValue")
+_READING_WORDS = ("measurand", "unit", "phase", "location", "context")
 
 _MASK = "the value"
 """Stands for what a station sent in the words of a problem: those are logged, and a value may name a person."""
@@ -59,11 +74,39 @@ def v201_dialect() -> Dialect:
     )
 
 
+@cache
+def v16_dialect() -> Dialect:
+    """All of OCPP 1.6 with the security extension. Raises SchemaSetError as ``v201_dialect`` does."""
+    actions = [str(action) for action in ActionV16]
+    if len(set(actions)) != ACTIONS_V16:
+        raise SchemaSetError(f"the ocpp package has {len(set(actions))} actions of OCPP 1.6, not {ACTIONS_V16}")
+    if unknown := set(v16.HANDLERS) - set(actions):
+        raise SchemaSetError(f"the ocpp package does not know {', '.join(sorted(unknown))}")
+    return Dialect(
+        requests={action: _compiled("ocpp.v16", action) for action in actions},
+        responses={action: _compiled("ocpp.v16", f"{action}Response") for action in actions},
+        from_station=frozenset(str(action) for action in v16.HANDLERS),
+        codes=_CODES_V16,
+    )
+
+
+def _with_any_reading(schema: dict[str, Any]) -> dict[str, Any]:
+    """A 1.6 schema whose readings may be of anything: stations invent measurands and units, and a stop that came with
+    such a reading would be lost with the energy that it bills. What cannot be read is passed over later."""
+    for name in _READINGS:
+        if (told := schema.get("properties", {}).get(name)) is not None:
+            sampled = told["items"]["properties"]["sampledValue"]["items"]["properties"]
+            for word in _READING_WORDS:
+                sampled[word] = {"type": "string"}
+    return schema
+
+
 def _compiled(package: str, name: str) -> Validator:
     try:
         text = (resources.files(package) / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
         # Formats are not judged: a timestamp that cannot be read costs a transaction message its time, not its energy.
-        validator = jsonschema_rs.validator_for(json.loads(text), validate_formats=False, mask=_MASK)
+        schema = json.loads(text) if package == "ocpp.v201" else _with_any_reading(json.loads(text))
+        validator = jsonschema_rs.validator_for(schema, validate_formats=False, mask=_MASK)
     except (OSError, ValueError) as error:
         raise SchemaSetError(f"the ocpp package's schema {name} cannot be used: {error}") from error
     return _judge(validator.validate)

@@ -15,6 +15,9 @@ from websockets.headers import parse_authorization_basic
 
 from shared.facilities import Facility, Station
 
+KEY_BYTES = 20
+"""An AuthorizationKey of OCPP 1.6 that was drawn at random."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -52,5 +55,8 @@ def admit(facility: Facility | None, target: str, authorization: str | None) -> 
 
 def _password_fits(station: Station, password: str) -> bool:
     # What is not UTF-8 was decoded to half surrogate pairs, and is turned back to the bytes that were sent.
-    given = station.password_salt.encode() + password.encode(errors="surrogateescape")
-    return hmac.compare_digest(hashlib.sha256(given).hexdigest(), station.password_sha256.lower())
+    sent = password.encode(errors="surrogateescape")
+    # OCPP 1.6 (whitepaper, AuthorizationKey): a key is handed out in hexadecimal, and its bytes are sent.
+    meant = (sent, sent.hex().encode(), sent.hex().upper().encode()) if len(sent) == KEY_BYTES else (sent,)
+    hashes = [hashlib.sha256(station.password_salt.encode() + one).hexdigest() for one in meant]
+    return any(hmac.compare_digest(one, station.password_sha256.lower()) for one in hashes)

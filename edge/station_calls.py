@@ -14,8 +14,9 @@ from websockets.exceptions import ConnectionClosed
 
 from edge.ocpp.outbox import Outbox
 from edge.ocpp.rpc import Answered, Conversation, Refused
-from edge.ocpp.version import CallBody, InWatts, LimitOutcome, LimitUnit, Version
-from edge.rules.inputs import LimitReplied, LimitSetpoint
+from edge.ocpp.version import CallBody, InWatts, LimitOutcome, LimitUnit, OrderResult, Version, configured_unit
+from edge.rules.inputs import LimitReplied, LimitSetpoint, OrderReplied, OrderSetpoint
+from shared.clock import Clock
 from shared.facilities import Station
 
 QUIET_REAL_S = 1.0
@@ -24,7 +25,12 @@ long. One that kept its registration has nothing to say and must get its limits 
 REQUESTS_MAX = 64
 """Ordinary calls that may wait for one station."""
 NOT_CONNECTED = LimitOutcome("UNSENT", "not connected")
+NOT_ACCEPTED = LimitOutcome("UNSENT", "the station's registration was rejected")
 SUPERSEDED = LimitOutcome("UNSENT", "superseded")
+AWAY = OrderResult("UNSENT", "the station is not connected")
+TOO_LATE = OrderResult("UNSENT", "it could not leave before its deadline")
+BUSY = OrderResult("UNSENT", f"{REQUESTS_MAX} calls wait for the station already")
+NO_WORD = OrderResult("UNSUPPORTED", "the station's OCPP version has no word for it")
 
 
 class StationAway(ConnectionError):  # noqa: N818  (a state of the world, not of the program)
@@ -55,39 +61,62 @@ class _RequestOrder:
     reply: "asyncio.Future[Answered | Refused]" = field(compare=False)
 
 
-_Order = _LimitOrder | _UnitOrder | _RequestOrder
+@dataclass(frozen=True, slots=True)
+class _AskOrder:
+    setpoint: OrderSetpoint
+    body: CallBody
+
+
+_Order = _LimitOrder | _UnitOrder | _RequestOrder | _AskOrder
+
+
+@dataclass(frozen=True, slots=True)
+class Outlets:
+    """``send`` puts a frame on the wire; ``report`` makes the reply to a limit or an order durable."""
+
+    send: Callable[[str], Awaitable[None]]
+    report: Callable[[LimitReplied | OrderReplied], Awaitable[object]]
+    clock: Clock
 
 
 class StationCalls:
-    """The outgoing half of a connection. ``report`` makes the reply to a limit durable; ``send`` puts a frame on the
-    wire. Its life is ``run``; it ends some time after ``stop``, when all that waited has been told."""
+    """The outgoing half of a connection. Its life is ``run``; it ends some time after ``stop``, when all that waited
+    has been told."""
 
     def __init__(
         self,
         station: Station,
         version: Version,
         conversation: Conversation,
-        *,
-        send: Callable[[str], Awaitable[None]],
-        report: Callable[[LimitReplied], Awaitable[object]],
+        outlets: Outlets,
     ) -> None:
         self._station = station
         self._version = version
         self._conversation = conversation
-        self._send = send
-        self._report = report
+        self._send = outlets.send
+        self._report = outlets.report
+        self._clock = outlets.clock
         self._outbox: Outbox[_Order] = Outbox(REQUESTS_MAX)
         self._order: _Order | None = None
-        self._unit: LimitUnit = InWatts()
+        unit = configured_unit(station)
+        self._unit: LimitUnit = unit or InWatts()
         self._stopped = False
+        self._held = False
         self._may_begin = asyncio.Event()
         self._wake = asyncio.Event()
-        if (question := version.unit_question(station)) is not None:
+        if unit is None and (question := version.unit_question(station)) is not None:
             self._outbox.put_urgent("unit", _UnitOrder(question))
 
     def begin(self) -> None:
         """The station has said something and was answered: calls may go out now."""
+        self._held = False
         self._may_begin.set()
+        self._wake.set()
+
+    def hold(self) -> None:
+        """The station was rejected: nothing may be asked of it until it is not (B03)."""
+        self._held = True
+        self._wake.set()
 
     def stop(self) -> None:
         """The connection has ended, or is about to."""
@@ -98,17 +127,30 @@ class StationCalls:
     def send_limit(self, setpoint: LimitSetpoint) -> tuple[LimitSetpoint, LimitOutcome] | None:
         """Queue a limit. Returns the limit that will certainly never be sent, and why: this one when the connection has
         ended, or an older one of the same EVSE and kind that still waited."""
-        if self._stopped:
-            return setpoint, NOT_CONNECTED
+        if self._stopped or self._held:
+            return setpoint, NOT_CONNECTED if self._stopped else NOT_ACCEPTED
         key = (setpoint.evse_id, setpoint.until_ms is None)
         replaced = self._outbox.put_urgent(key, _LimitOrder(setpoint))
         self._wake.set()
         return (replaced.setpoint, SUPERSEDED) if isinstance(replaced, _LimitOrder) else None
 
+    def send_order(self, setpoint: OrderSetpoint) -> OrderResult | None:
+        """Queue an order. Returns what became of it when it will certainly never be sent."""
+        if self._stopped or self._held:
+            return AWAY
+        if self._clock.now_ms() > setpoint.deadline_ms:
+            return TOO_LATE
+        if (body := self._version.order_call(setpoint.order)) is None:
+            return NO_WORD
+        if not self._outbox.put(_AskOrder(setpoint, body)):
+            return BUSY
+        self._wake.set()
+        return None
+
     async def request(self, body: CallBody) -> Answered | Refused:
         """Call the station and wait. Raises StationAway, StationBusy or NoAnswer."""
-        if self._stopped:
-            raise StationAway(f"{self._station.station_id} is not connected")
+        if self._stopped or self._held:
+            raise StationAway(f"{self._station.station_id} is not {'accepted' if self._held else 'connected'}")
         reply: asyncio.Future[Answered | Refused] = asyncio.get_running_loop().create_future()
         if not self._outbox.put(_RequestOrder(body, reply)):
             raise StationBusy(f"{REQUESTS_MAX} calls wait for {self._station.station_id} already")
@@ -123,12 +165,18 @@ class StationCalls:
                 await self._step(call_timeout_real_s)
         self._stopped = True
         await self.settle("the connection ended before the answer")
+        await self._give_up(NOT_CONNECTED)
+
+    async def _give_up(self, became: LimitOutcome) -> None:
+        """Tell everyone who waits that nothing was sent."""
         for order in self._outbox.drain():
             match order:
                 case _RequestOrder(body, reply) if not reply.done():
                     reply.set_exception(StationAway(f"{self._station.station_id} went away before {body.action}"))
                 case _LimitOrder(setpoint):
-                    await self._report(limit_replied(setpoint, NOT_CONNECTED))
+                    await self._report(limit_replied(setpoint, became))
+                case _AskOrder(setpoint):
+                    await self._report(order_replied(setpoint, AWAY))
 
     async def settle(self, told: Answered | Refused | str) -> None:
         """Tell whoever asked what became of the open call. A text says why there is no answer."""
@@ -144,7 +192,14 @@ class StationCalls:
             case _LimitOrder(setpoint):
                 became = LimitOutcome("UNKNOWN", told) if isinstance(told, str) else self._version.limit_outcome(told)
                 await self._report(limit_replied(setpoint, became))
+            case _AskOrder(setpoint):
+                await self._report(order_replied(setpoint, self._result(setpoint, told)))
         self._wake.set()
+
+    def _result(self, setpoint: OrderSetpoint, told: Answered | Refused | str) -> OrderResult:
+        if isinstance(told, str):
+            return OrderResult("UNKNOWN", told)
+        return self._version.order_result(setpoint.order, told)
 
     async def _step(self, call_timeout_real_s: float) -> None:
         """Give up what got no answer, send the next call if none is open, and sleep until something changes."""
@@ -152,17 +207,40 @@ class StationCalls:
         self._wake.clear()
         if self._conversation.expire(loop.time()) is not None:
             await self.settle(f"no answer within {call_timeout_real_s:g} s")
-        if self._conversation.open_call is None and (order := self._outbox.take()) is not None:
+        await self._drop_late_orders()
+        if self._held:
+            await self._give_up(NOT_ACCEPTED)
+        if self._conversation.open_call is None and (order := self._next()) is not None:
             self._order = order
             await self._send(self._frame(order, loop.time() + call_timeout_real_s))
+        await _set_within(self._wake, self._sleep_real_s(loop.time()))
+
+    def _next(self) -> _Order | None:
+        """The next to send. Who asked and does not wait any more must not be obeyed late."""
+        while isinstance(order := self._outbox.take(), _RequestOrder) and order.reply.done():
+            pass
+        return order
+
+    def _sleep_real_s(self, now_real_s: float) -> float | None:
+        """Until the open call is given up, or a waiting order; None when nothing has an end."""
         waiting = self._conversation.open_call
-        await _set_within(self._wake, None if waiting is None else waiting.deadline_real_s - loop.time())
+        ends = [] if waiting is None else [waiting.deadline_real_s - now_real_s]
+        deadlines_ms = [x.setpoint.deadline_ms for x in self._outbox.ordinary() if isinstance(x, _AskOrder)]
+        ends += [self._clock.real_s_until(at_ms + 1) for at_ms in deadlines_ms]
+        return min(ends, default=None)
+
+    async def _drop_late_orders(self) -> None:
+        now_ms = self._clock.now_ms()
+        late = self._outbox.withdraw(lambda x: isinstance(x, _AskOrder) and x.setpoint.deadline_ms < now_ms)
+        for order in late:
+            if isinstance(order, _AskOrder):
+                await self._report(order_replied(order.setpoint, TOO_LATE))
 
     def _frame(self, order: _Order, deadline_real_s: float) -> str:
         match order:
             case _LimitOrder(setpoint):
                 body = self._version.limit_call(setpoint, self._unit)
-            case _UnitOrder(body) | _RequestOrder(body, _):
+            case _UnitOrder(body) | _RequestOrder(body, _) | _AskOrder(_, body):
                 pass
         message_id = str(uuid.uuid4())
         return self._conversation.call(message_id, body.action, body.payload, deadline_real_s=deadline_real_s)
@@ -177,3 +255,8 @@ async def _set_within(event: asyncio.Event, real_s: float | None) -> None:
 def limit_replied(setpoint: LimitSetpoint, became: LimitOutcome) -> LimitReplied:
     """What the rules are told of a limit."""
     return LimitReplied(setpoint.request_id, setpoint.station_id, setpoint.evse_id, became.outcome, became.reason)
+
+
+def order_replied(setpoint: OrderSetpoint, result: OrderResult) -> OrderReplied:
+    """What the rules are told of an order."""
+    return OrderReplied(setpoint.order_id, setpoint.station_id, result.outcome, result.reason, result.details)

@@ -5,15 +5,14 @@ connection ends without an answer, so that the station keeps it and sends it aga
 """
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import sqlite3
 from typing import Literal
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from edge.ocpp.notes import Change
 from edge.ocpp.rpc import (
     Answered,
     Call,
@@ -26,34 +25,35 @@ from edge.ocpp.rpc import (
     Refused,
     Violation,
 )
-from edge.ocpp.version import CallBody, LimitOutcome, Request, Version
-from edge.rules.inputs import NO_MATCHES, Answer, Input, Knowledge, LimitSetpoint, Matches, StationClosed, StationOpened
-from edge.station_calls import NoAnswer, StationAway, StationCalls
-from shared.clock import Clock
-from shared.facilities import PowerSettings, Station
+from edge.ocpp.version import CallBody, LimitOutcome, OrderResult, Registration, Request, Version
+from edge.rules.inputs import (
+    NO_MATCHES,
+    Answer,
+    LimitSetpoint,
+    OrderSetpoint,
+    StationClosed,
+    StationOpened,
+)
+from edge.rules.orders import AskMessage
+from edge.station_calls import Outlets, StationCalls
+from edge.station_greeting import Greeting
+from edge.surroundings import Surroundings
+from shared.facilities import Station
 
 _log = logging.getLogger(__name__)
 
+_BOOT, _SIGN, _TRIGGER = "BootNotification", "SignCertificate", "TriggerMessage"
+"""Actions that every OCPP version names alike."""
+_REPORTS = frozenset(("NotifyReport", "NotifyMonitoringReport"))
 NOT_KEPT = "a message could not be kept"
 
-Journal = Callable[[str, Literal["in", "out"], str], None]
-"""Told of every frame as it is on the wire: station, direction, text."""
 
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What every link needs of the daemon around it."""
-
-    submit: Callable[[Input], Awaitable[Answer | None]]
-    knowledge: Callable[[], Knowledge]
-    clock: Clock
-    matches_for_token: Callable[[str], Awaitable[Matches]]
-    journal: Journal | None = None
-    call_timeout_real_s: float = 30.0
+class _NotKeptError(Exception):
+    """A report could not be written down, so the station is to send it again."""
 
 
 class StationLink:
-    """Lives as long as its connection; ``run`` is its life. ``last_seen_ms`` is lived time."""
+    """Lives as long as its connection; ``run`` is its life. ``last_seen_ms`` is lived, ``dialect`` what it speaks."""
 
     def __init__(
         self, socket: ServerConnection, station: Station, *, version: Version, dialect: Dialect, around: Surroundings
@@ -63,10 +63,15 @@ class StationLink:
         self._station = station
         self._version = version
         self._around = around
-        self._requests = dialect.requests
+        self.dialect = dialect
         self._conversation = Conversation(dialect)
-        self._calls = StationCalls(station, version, self._conversation, send=self._send, report=around.submit)
+        outlets = Outlets(self._send, around.submit, around.clock)
+        self._calls = StationCalls(station, version, self._conversation, outlets)
         self._why = ""
+        self._registration: Registration = "Accepted"
+        self._triggered: set[str] = set()
+        self._greeting = Greeting(station, version, around, self.request)
+        self._talking: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
 
     async def run(self, older: "StationLink | None") -> None:
@@ -78,14 +83,18 @@ class StationLink:
         try:
             if older is not None:
                 await older.retire("replaced by a newer connection")
+            await self._greeting.recall()
+            self._registration = self._greeting.held_back
+            if self._registration == "Rejected":
+                self._calls.hold()
             await self._around.submit(StationOpened(station_id, self._version.name))
-            calling = [asyncio.create_task(self._call()), asyncio.create_task(self._configure())]
+            self._talking = [asyncio.create_task(self._call()), asyncio.create_task(self._greeting.run())]
             try:
                 await self._read()
             finally:
                 self._calls.stop()
                 await self._socket.close(1011, NOT_KEPT)
-                await asyncio.gather(*calling)
+                await asyncio.gather(*self._talking)
                 await self._around.submit(StationClosed(station_id, self._why or NOT_KEPT))
         finally:
             self._calls.stop()
@@ -102,14 +111,30 @@ class StationLink:
         """Queue a limit; see ``StationCalls.send_limit``."""
         return self._calls.send_limit(setpoint)
 
+    def send_order(self, setpoint: OrderSetpoint) -> OrderResult | None:
+        """Queue an order; see ``StationCalls.send_order``. One that the station's schemas would refuse stays here."""
+        if isinstance(setpoint.order, AskMessage):
+            self._triggered.add(setpoint.order.message)
+        body = self._version.order_call(setpoint.order)
+        if body is not None and (problem := self.judge(body.action, body.payload)) is not None:
+            return OrderResult("UNSENT", problem.description)
+        return self._calls.send_order(setpoint)
+
     def judge(self, action: str, payload: Payload) -> Problem | None:
         """What is wrong with a call that somebody wants to send to this station; None when it may go."""
-        if (validate := self._requests.get(action)) is None:
-            return Problem(ErrorCode.NOT_IMPLEMENTED, f"OCPP {self._version.name} has no action {action[:50]!r}")
-        return validate(payload)
+        if not self.dialect.goes_to_station(action):
+            text = f"OCPP {self._version.name} has no action {action[:50]!r} that goes to a station"
+            return Problem(ErrorCode.NOT_IMPLEMENTED, text)
+        return self.dialect.requests[action](payload)
+
+    def why_not_by_hand(self, action: str, payload: Payload) -> str | None:
+        """Why a valid message may not be sent by hand; None when it may."""
+        return self._version.why_not_by_hand(self._station, action, payload)
 
     async def request(self, body: CallBody) -> Answered | Refused:
         """Call the station and wait. Raises StationAway, StationBusy or NoAnswer."""
+        if body.action == _TRIGGER:
+            self._triggered.add(str(body.payload.get("requestedMessage")))
         return await self._calls.request(body)
 
     async def _read(self) -> None:
@@ -132,8 +157,7 @@ class StationLink:
     async def _received(self, frame: str | bytes) -> None:
         match self._conversation.receive(frame):
             case Call() as call:
-                await self._send(self._conversation.answer(call.message_id, await self._handle(call)))
-                self._calls.begin()
+                await self._called(call)
             case (Answered() | Refused()) as told:
                 await self._calls.settle(told)
             case Violation(problem, reply):
@@ -143,34 +167,73 @@ class StationLink:
             case Ignored(reason):
                 _log.info("frame ignored", extra=self._about(problem=reason))
 
+    async def _called(self, call: Call) -> None:
+        """Answer a station's call, once what it led to is durable."""
+        message_id = call.message_id
+        if not self._heard(call.action):
+            problem = Problem(ErrorCode.SECURITY_ERROR, f"the station's registration is {self._registration}")
+            await self._send(self._conversation.refuse(message_id, problem))
+            return
+        try:
+            answer = await self._handle(call)
+        except _NotKeptError:
+            problem = Problem(ErrorCode.INTERNAL_ERROR, "this could not be kept now")
+            await self._send(self._conversation.refuse(message_id, problem))
+            return
+        await self._send(self._conversation.answer(message_id, answer))
+        if call.action == _BOOT:
+            self._registered(answer)
+        if self._registration != "Rejected":
+            self._calls.begin()
+        if call.action == _SIGN and self._around.sign is not None:
+            self._around.sign(self._station.station_id, call.payload)
+
+    def _heard(self, action: str) -> bool:
+        """B02.FR.09, B03: a station that is not accepted may ask for it again, and send what it was asked for."""
+        if self._registration == "Accepted" or action == _BOOT:
+            return True
+        return self._registration == "Pending" and (action in _REPORTS or action in self._triggered)
+
+    def _registered(self, answer: Payload) -> None:
+        was, status = self._registration, answer.get("status")
+        self._registration = status if status in ("Pending", "Rejected") else "Accepted"
+        if self._registration == "Rejected":
+            self._calls.hold()
+        elif was == "Rejected":
+            self._calls.begin()
+            self._talking.append(asyncio.create_task(self._greeting.run()))
+
     async def _handle(self, call: Call) -> Payload:
+        """Raises _NotKeptError when a report could not be kept, and is nothing that the rules have booked."""
+        station_id, around = self._station.station_id, self._around
         token = self._version.token_of(call.payload)
-        matches = NO_MATCHES if token is None else await self._around.matches_for_token(token)
-        request = Request(self._station.station_id, call.payload, self._around.clock.now_ms(), matches)
+        matches = NO_MATCHES if token is None else await around.matches_for_token(token)
+        if call.action == _BOOT:
+            await self._greeting.recall()
+        now_ms, held_back = around.clock.now_ms(), self._greeting.held_back
+        request = Request(station_id, call.payload, now_ms, matches, held_back, signs=around.sign is not None)
         handler = self._version.handlers[call.action]
         answer: Answer | None = None
-        for given in handler.inputs(request):
-            answer = await self._around.submit(given)
+        inputs = handler.inputs(request)
+        for given in inputs:
+            self._greeting.hear(given)
+            answer = await around.submit(given)
+        if notes := handler.notes(request):
+            await self._keep(notes, also_booked=bool(inputs))
         return handler.answer(request, answer)
+
+    async def _keep(self, notes: tuple[Change, ...], *, also_booked: bool) -> None:
+        try:
+            await self._around.book.keep(self._station.station_id, notes, self._around.clock.now_ms())
+        except sqlite3.Error as error:
+            _log.warning("a station's report could not be kept", extra=self._about(problem=str(error)))
+            # What the log holds is answered: a station gives up on a transaction message after a few refusals (E13).
+            if not also_booked:
+                raise _NotKeptError from error
 
     async def _send(self, frame: str) -> None:
         self._note("out", frame)
         await self._socket.send(frame)
-
-    async def _configure(self) -> None:
-        """Tell the station how to meter, and when transactions begin and end. It may refuse each: then it goes on as it
-        is set, and the rules take what comes."""
-        facility = self._around.knowledge().facility
-        power = facility.power if facility is not None else PowerSettings()
-        with contextlib.suppress(StationAway):
-            for body in self._version.settings_calls(self._station, power):
-                try:
-                    told = await self._calls.request(body)
-                except NoAnswer as error:
-                    # Each unanswered call holds up the limits behind it, so the others are not tried.
-                    _log.warning("station did not answer a setting", extra=self._about(problem=str(error)))
-                    return
-                _log.debug("station answered a setting", extra=self._about(told=told))
 
     def _note(self, direction: Literal["in", "out"], frame: str) -> None:
         if self._around.journal is not None:

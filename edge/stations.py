@@ -15,16 +15,27 @@ from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
 from edge import schemas
-from edge.ocpp import v201
+from edge.ocpp import v16, v201
 from edge.ocpp.rpc import FRAME_BYTES_MAX, Answered, Dialect, Payload, Problem, Refused
 from edge.ocpp.version import CallBody
-from edge.rules.inputs import Answer, Input, Knowledge, LimitReplied, LimitSetpoint, Matches
+from edge.rules.inputs import (
+    Answer,
+    Input,
+    Knowledge,
+    LimitReplied,
+    LimitSetpoint,
+    Matches,
+    OrderReplied,
+    OrderSetpoint,
+)
 from edge.station_admission import Refusal, admit, station_id_of
-from edge.station_calls import NOT_CONNECTED, StationAway, limit_replied
-from edge.station_link import Journal, StationLink, Surroundings
+from edge.station_book import StationBook
+from edge.station_calls import AWAY, NOT_CONNECTED, StationAway, limit_replied, order_replied
+from edge.station_link import StationLink
+from edge.surroundings import Journal, Surroundings
 from shared.clock import Clock
 
-VERSIONS = MappingProxyType({version.subprotocol: version for version in (v201.VERSION,)})
+VERSIONS = MappingProxyType({version.subprotocol: version for version in (v201.VERSION, v16.VERSION)})
 """By subprotocol, the one preferred first."""
 CLOSE_REAL_S = 1.0
 """How long a closing handshake may take; a station that is gone keeps its successor waiting no longer."""
@@ -41,15 +52,22 @@ class InvalidCall(ValueError):  # noqa: N818  (says what is invalid: the caller'
         self.problem = problem
 
 
+class NotByHand(ValueError):  # noqa: N818  (as above)
+    """A call that a person may not send, because the rules would not know of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """Time-outs in real seconds, and who is told of every frame. A dead station is noticed within ``ping_every`` plus
+    """Time-outs in real seconds, who is told of every frame, where what stations tell of themselves is kept (None: in
+    memory alone), and who signs their certificates. A dead station is noticed within ``ping_every`` plus
     ``pong_within``."""
 
     ping_every_real_s: float = 20.0
     pong_within_real_s: float = 20.0
     call_timeout_real_s: float = 30.0
     journal: Journal | None = None
+    book: StationBook | None = None
+    sign: Callable[[str, Payload], None] | None = None
 
 
 DEFAULT_TRANSPORT = Transport()
@@ -76,23 +94,34 @@ class StationServer:
         transport: Transport = DEFAULT_TRANSPORT,
     ) -> None:
         """Compiles the schemas: raises ``schemas.SchemaSetError`` when the installed ones are not those expected."""
+        self.book = transport.book or StationBook()
         self._around = Surroundings(
-            submit, knowledge, clock, matches_for_token, transport.journal, transport.call_timeout_real_s
+            submit=submit,
+            knowledge=knowledge,
+            clock=clock,
+            matches_for_token=matches_for_token,
+            book=self.book,
+            journal=transport.journal,
+            call_timeout_real_s=transport.call_timeout_real_s,
+            sign=transport.sign,
         )
         self._transport = transport
-        self._dialects: dict[str, Dialect] = {v201.VERSION.subprotocol: schemas.v201_dialect()}
+        self._dialects: dict[str, Dialect] = {
+            v201.VERSION.subprotocol: schemas.v201_dialect(),
+            v16.VERSION.subprotocol: schemas.v16_dialect(),
+        }
         self._links: dict[str, StationLink] = {}
         self._last_seen_ms: dict[str, int] = {}
         self._refusals: dict[tuple[str, str], None] = {}
-        self._unsent: asyncio.Queue[LimitReplied] = asyncio.Queue()
+        self._unsent: asyncio.Queue[LimitReplied | OrderReplied] = asyncio.Queue()
         self.port = 0
         self.listening = asyncio.Event()
 
     async def serve(self, host: str, port: int) -> None:
         """Serve until cancelled. ``port`` 0 takes a free one; ``self.port`` says which, once ``listening`` is set.
 
-        Raises OSError when the address cannot be taken, and what ``submit`` raises for a limit that could not be sent:
-        the rules must hear of it, or the daemon end.
+        Raises OSError when the address cannot be taken, and what ``submit`` raises for a limit or an order that could
+        not be sent: the rules must hear of it, or the daemon end.
         """
         async with serve(
             self._connected,
@@ -120,6 +149,14 @@ class StationServer:
         if unsent is not None:
             self._unsent.put_nowait(limit_replied(*unsent))
 
+    def send_order(self, setpoint: OrderSetpoint) -> None:
+        """Send an order when its turn comes, at most once. What became of it is submitted as an OrderReplied: UNSENT
+        when the station is away or it could not leave by its deadline, UNSUPPORTED when the version has no word."""
+        link = self._links.get(setpoint.station_id)
+        result = AWAY if link is None else link.send_order(setpoint)
+        if result is not None:
+            self._unsent.put_nowait(order_replied(setpoint, result))
+
     async def call(self, station_id: str, action: str, payload: Payload) -> Answered | Refused:
         """Call a station with a message's own payload and wait for what it says.
 
@@ -131,6 +168,22 @@ class StationServer:
         if (problem := link.judge(action, payload)) is not None:
             raise InvalidCall(problem)
         return await link.request(CallBody(action, payload))
+
+    def knows(self, station_id: str, action: str) -> bool:
+        """Whether a station can be called with an action: by the version it speaks, by any while it is away."""
+        link = self._links.get(station_id)
+        spoken = list(self._dialects.values()) if link is None else [link.dialect]
+        return any(dialect.goes_to_station(action) for dialect in spoken)
+
+    def judge_by_hand(self, station_id: str, action: str, payload: Payload) -> None:
+        """Raises StationAway, InvalidCall, or NotByHand with the reason why a person may not send this message."""
+        link = self._links.get(station_id)
+        if link is None:
+            raise StationAway(f"{station_id} is not connected")
+        if (problem := link.judge(action, payload)) is not None:
+            raise InvalidCall(problem)
+        if (reason := link.why_not_by_hand(action, payload)) is not None:
+            raise NotByHand(reason)
 
     def connected(self) -> tuple[str, ...]:
         """The ids of the stations that are connected."""

@@ -9,22 +9,38 @@ import asyncio
 import json
 import os
 import secrets
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from edge import database
-from edge.database import StoreError
+from edge.database import DamagedError, StoreError
 from edge.decisions import DecisionBook
+from edge.logbook import ClosedLog, LogBook, Snapshot
 from edge.rules.inputs import Knowledge, Matches
 from shared.events import Entry
 from shared.sync import SyncEntry
 
-BATCH_ENTRIES_MAX = 500
-BATCH_BYTES_MAX = 256 * 1024
-_TAIL_CHECKED = 1_000
-_SNAPSHOTS_KEPT = 2
+BATCH_ENTRIES_MAX = 4_000
+BATCH_BYTES_MAX = 512_000
+"""Of the entries as they travel, before compression, which leaves a tenth: brokers take 1 MB. Larger ones are no
+faster by much, and what the interpreter does with them in one go is what a lane may have to wait for."""
+_BATCH = """
+    WITH line AS (
+        SELECT seq, '{{"position":' || seq || ',"body":{{"at_ms":' || at_ms || ',"type":' || json_quote(type)
+            || ',"body":' || body || '}}}}' AS json
+        FROM {table} WHERE seq > :after ORDER BY seq LIMIT :entries
+    ), sized AS (
+        SELECT seq, json, sum(length(CAST(json AS BLOB)) + 1) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS bytes
+        FROM line
+    )
+    SELECT coalesce(group_concat(json), ''), coalesce(max(seq), :after)
+    FROM sized WHERE bytes <= :bytes OR seq = (SELECT min(seq) FROM line)
+"""
+"""Put together by SQLite, since the interpreter, which the lanes need, is free meanwhile. Rows reach ``group_concat``
+in the order of the window; a receiver refuses a batch in any other."""
 _PREFIX_MAX = 40
 """A log id is at most this much of the facility's id and 9 characters more, so that a position id is still an Id."""
 
@@ -33,16 +49,20 @@ R = TypeVar("R")
 
 
 class Store:
-    """One open facility file. ``head`` is the newest durable position of the log, 0 before the first.
+    """One open facility file. ``head`` is the newest durable position of the log, 0 before the first; ``base`` the
+    newest that is not kept any more. What is in ``log`` belongs to the writer's thread.
 
-    Raises StoreError from the constructor when the file or its folder cannot be used.
+    Raises StoreError from the constructor when the file or its folder cannot be used, DamagedError when it is damaged;
+    ``check_whole`` looks at every page of it however large it is. ``on_damage`` is called once, from whatever thread
+    meets it, when the file turns out to be damaged later: nothing more must be built on it.
     """
 
-    def __init__(self, folder: Path, facility_id: str) -> None:
-        path = folder / database.FILE_NAME
+    def __init__(self, folder: Path, facility_id: str, *, check_whole: bool = False) -> None:
+        self.path = path = folder / database.FILE_NAME
+        self.on_damage: Callable[[], None] = lambda: None
         self._lock = database.lock(folder)
         try:
-            self._db = database.open_for_writing(path)
+            self._db = database.open_for_writing(path, check_whole=check_whole)
         except StoreError:
             os.close(self._lock)
             raise
@@ -52,10 +72,13 @@ class Store:
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
         try:
             self.log_id = self._identify(facility_id, path)
-            self.head = self._find_head(path)
+            self.log = LogBook(self._db, str(path))
         except StoreError:
             self.close()
             raise
+        except sqlite3.DatabaseError as error:
+            self.close()
+            raise DamagedError(f"{path} is damaged ({error}): restore it from a backup") from error
         self._decided = DecisionBook(self._db, facility_id)
         self._decided.reread()
         self._known = DecisionBook(self._looking_up, facility_id)
@@ -71,27 +94,47 @@ class Store:
     async def in_writer(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a writing method on the writer's thread, after what was given to it before."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._writer, lambda: call(*args, **kwargs))
+        return await loop.run_in_executor(self._writer, lambda: self._watched(lambda: call(*args, **kwargs)))
 
     async def in_reader(self, call: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Run a reading method on the reader's thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reader, lambda: call(*args, **kwargs))
+        return await loop.run_in_executor(self._reader, lambda: self._watched(lambda: call(*args, **kwargs)))
+
+    def _watched(self, call: Callable[[], R]) -> R:
+        try:
+            return call()
+        except sqlite3.DatabaseError as error:
+            if database.tells_of_damage(error):
+                self.on_damage()
+            raise
 
     # The log.
+
+    @property
+    def head(self) -> int:
+        return self.log.head
+
+    @property
+    def base(self) -> int:
+        return self.log.base
+
+    @property
+    def whole(self) -> bool:
+        """Whether the log tells the state from its first entry on: nothing was trimmed, nothing carried over."""
+        return self.log.whole
+
+    @property
+    def to_send(self) -> ClosedLog | None:
+        """The oldest former log that the cloud may not have in full; None when only the present one is to be sent."""
+        return next((former for former in self.log.closed if not former.drained), None)
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write entries in one transaction; when this returns they survive a power cut. Writer's thread.
 
         Raises ValueError when they do not continue the log, sqlite3.Error when they could not be written: then none is.
         """
-        expected = range(self.head + 1, self.head + 1 + len(entries))
-        if [e.seq for e in entries] != list(expected):
-            raise ValueError(f"the log ends at {self.head}, so entries {[e.seq for e in entries]} do not continue it")
-        rows = [(e.seq, e.at_ms, e.type, _json(e.body)) for e in entries]
-        with self._db.atomic():
-            self._db.conn.executemany("INSERT INTO log (seq, at_ms, type, body) VALUES (?, ?, ?, ?)", rows)
-        self.head += len(entries)
+        self.log.append(entries)
 
     def entries(self, *, after: int, limit: int) -> list[Entry]:
         """Up to ``limit`` entries that follow position ``after``, in order. Reader's thread."""
@@ -106,16 +149,12 @@ class Store:
             yield from piece
             after = piece[-1].seq
 
-    def sync_entries(self, *, after: int) -> tuple[SyncEntry, ...]:
-        """The next entries as they travel up, at most 500 or 256 kB of them, at least one if any. Reader's thread."""
-        taken: list[SyncEntry] = []
-        size = 0
-        for seq, at_ms, kind, body in self._rows(after, BATCH_ENTRIES_MAX):
-            size += len(body)
-            if taken and size > BATCH_BYTES_MAX:
-                break
-            taken.append(SyncEntry(position=seq, body={"at_ms": at_ms, "type": kind, "body": json.loads(body)}))
-        return tuple(taken)
+    def sync_json(self, *, after: int, table: str = "log") -> tuple[str, int]:
+        """The next entries as they travel up, a list's inside in JSON, and the position of the last: at most 4,000
+        entries or 512 kB, at least one if there is any. Reader's thread."""
+        bounds = {"after": after, "entries": BATCH_ENTRIES_MAX, "bytes": BATCH_BYTES_MAX}
+        json_text, upto = self._reading.execute(_BATCH.format(table=table), bounds).fetchone()
+        return json_text, upto
 
     def _rows(self, after: int, limit: int) -> Iterable[tuple[int, int, str, str]]:
         rows: list[tuple[int, int, str, str]] = self._reading.execute(
@@ -127,20 +166,48 @@ class Store:
 
     def save_snapshot(self, seq: int, fingerprint: str, state: str) -> None:
         """Keep the state as it was after entry ``seq``, and bring the WAL back into the file. Writer's thread."""
-        with self._db.atomic():
-            self._db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)", (seq, fingerprint, state))
-            self._db.execute(
-                "DELETE FROM snapshot WHERE seq NOT IN (SELECT seq FROM snapshot ORDER BY seq DESC LIMIT ?)",
-                (_SNAPSHOTS_KEPT,),
-            )
-        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        self.log.save_snapshot(seq, fingerprint, state)
 
     def load_snapshot(self, fingerprint: str) -> str | None:
         """The newest state that rules of this fingerprint wrote, or None: then the log tells it from the start."""
-        row = self._reading.execute(
-            "SELECT state FROM snapshot WHERE fingerprint = ? ORDER BY seq DESC LIMIT 1", (fingerprint,)
-        ).fetchone()
-        return None if row is None else str(row[0])
+        return next((kept.state for kept in self.snapshots() if kept.fingerprint == fingerprint), None)
+
+    def snapshots(self) -> list[Snapshot]:
+        """What is kept of the state, newest first, each with the whole log after it. Any one thread at a time."""
+        rows = self._reading.execute(
+            "SELECT seq, fingerprint, state FROM snapshot WHERE seq >= ? ORDER BY seq DESC", (self.base,)
+        ).fetchall()
+        return [Snapshot(*row) for row in rows]
+
+    # What may go, and what begins anew.
+
+    def old_entries(self, limit: int) -> list[tuple[int, int]]:
+        """Position and instant of the oldest kept entries that every snapshot already tells. Reader's thread."""
+        rows: list[tuple[int, int]] = self._reading.execute(
+            "SELECT seq, at_ms FROM log WHERE seq <= (SELECT min(seq) FROM snapshot) ORDER BY seq LIMIT ?", (limit,)
+        ).fetchall()
+        return rows
+
+    def newest_of(self, kind: str) -> int | None:
+        """The newest position of one type of entry, None when none is kept. Looks through the whole log."""
+        (seq,) = self._reading.execute("SELECT max(seq) FROM log WHERE type = ?", (kind,)).fetchone()
+        return None if seq is None else int(seq)
+
+    def newest_ms(self, log: ClosedLog) -> int:
+        """The instant of the newest entry of a closed log, 0 when it has none. Reader's thread."""
+        (at_ms,) = self._reading.execute(f"SELECT at_ms FROM {log.table} ORDER BY seq DESC LIMIT 1").fetchone() or (0,)  # noqa: S608 - ours
+        return int(at_ms)
+
+    def begin_anew(self, log_id: str, snapshot: Snapshot, entries: Sequence[Entry]) -> None:
+        """Close the log; go on with a new one (``LogBook.begin_anew``). Before anything else uses the store."""
+        self.log.begin_anew(log_id, snapshot, entries)
+        self.log_id = log_id
+
+    def free_bytes(self) -> int:
+        """Room within the file that entries to come will use first. Reader's thread."""
+        (pages,) = self._reading.execute("PRAGMA freelist_count").fetchone()
+        (page_bytes,) = self._reading.execute("PRAGMA page_size").fetchone()
+        return int(pages) * int(page_bytes)
 
     # What headquarters decided.
 
@@ -184,22 +251,7 @@ class Store:
             )
         return str(held["log_id"])
 
-    def _find_head(self, path: Path) -> int:
-        count, first, last = self._db.execute(
-            "SELECT count(*), min(seq), max(seq) FROM (SELECT seq FROM log ORDER BY seq DESC LIMIT ?)", (_TAIL_CHECKED,)
-        ).fetchone()
-        if count and last - first + 1 != count:
-            raise StoreError(
-                f"{path} is damaged (entries are missing between {first} and {last}): restore it from a backup,"
-                " or move it away to begin a new log"
-            )
-        return last or 0
-
 
 def new_log_id(facility_id: str) -> str:
     """Name a new life of a facility's log, such as ``boston-downtown-4f0c21aa``."""
     return f"{facility_id[:_PREFIX_MAX].rstrip('-')}-{secrets.token_hex(4)}"
-
-
-def _json(body: object) -> str:
-    return json.dumps(body, separators=(",", ":"), ensure_ascii=False)

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from edge.config import ConfigError
 
-_LINE = "'<sha256 of the token, 64 hex digits> <device or attendant> <name, optional>'"
+_LINE = "'<sha256 of the token, 64 hex digits> <device, attendant or manager> <name, optional>'"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Role(StrEnum):
     DEVICE = "device"
     ATTENDANT = "attendant"
+    MANAGER = "manager"
 
 
 @dataclass(frozen=True, slots=True)

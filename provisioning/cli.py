@@ -12,6 +12,7 @@ from pathlib import Path
 
 from provisioning.backup import commands as backup_commands
 from provisioning.local.errors import SetupError
+from provisioning.simulation import command as simulation_command
 
 USAGE_ERROR = 2
 ROLES = ("customer", "attendant", "manager", "hq", "finance", "device")
@@ -59,12 +60,26 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
     upload.add_argument("--within", type=float, default=3_600.0, help="seconds to try for (default: 3600)")
     upload.set_defaults(run=_upload)
+    _add_plan(commands.add_parser("plan", help="what charging sessions of the past would have got under a budget"))
+    simulation_command.add(commands)
     token = commands.add_parser("token", help="a token for the API, signed with EASYPARK_JWT_SECRET_FILE")
     token.add_argument("--role", choices=ROLES, required=True)
     token.add_argument("--subject", required=True, help="whom it names: a customer's, clerk's or device's id")
     token.add_argument("--hours", type=float, default=12.0, help="how long it is valid (default: 12)")
     token.set_defaults(run=_token)
     return parser
+
+
+def _add_plan(plan: argparse.ArgumentParser) -> None:
+    plan.add_argument("--sessions", type=Path, required=True, metavar="FILE", help="CSV, one session a line")
+    plan.add_argument("--budget", type=_above_zero_kw, default=400.0, metavar="KW", help="of the site (default: 400)")
+    plan.add_argument("--chargers", type=int, default=25, help="who finds none free waits (default: 25)")
+    plan.add_argument("--rating", type=_above_zero_kw, default=6.656, metavar="KW", help="of each (default: 6.656)")
+    plan.add_argument("--minimum", type=_kw, default=1.248, metavar="KW", help="below it a car pauses (default: 1.248)")
+    plan.add_argument("--policy", default="all", help="need, proportional, equal, first-come, least-laxity or all")
+    plan.add_argument("--no-departures", action="store_true", help="drivers tell neither departure nor need")
+    plan.add_argument("--plot", type=Path, metavar="FILE.svg", help="where to draw the power over time")
+    plan.set_defaults(run=_plan)
 
 
 def _add_demo(demo: argparse.ArgumentParser) -> None:
@@ -83,6 +98,19 @@ def _above_zero(text: str) -> float:
     value = float(text)
     if not 0 < value <= 1000:
         raise argparse.ArgumentTypeError(f"must be above 0 and at most 1000, got {text}")
+    return value
+
+
+def _kw(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1000000 kW, got {text}")
+    return value
+
+
+def _above_zero_kw(text: str) -> float:
+    if (value := _kw(text)) == 0:
+        raise argparse.ArgumentTypeError("must be above 0")
     return value
 
 
@@ -120,6 +148,20 @@ def _demo(options: argparse.Namespace) -> int:
             state=options.state,
         )
     )
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from provisioning.plan.replay import Site  # noqa: PLC0415 - start-up time
+    from provisioning.plan.run import Wish, run  # noqa: PLC0415 - start-up time
+
+    site = Site(
+        budget_w=round(options.budget * 1_000),
+        chargers=options.chargers,
+        rating_w=round(options.rating * 1_000),
+        minimum_w=round(options.minimum * 1_000),
+        departures=not options.no_departures,
+    )
+    return run(Wish(options.sessions, site, options.policy, options.plot))
 
 
 def _edge(options: argparse.Namespace) -> int:

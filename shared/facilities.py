@@ -5,7 +5,7 @@ Wiring (serial ports, pins, sockets) is not here: it belongs to the box on site 
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -87,6 +87,15 @@ class Evse(Frozen):
     connector: ConnectorType
     rating_w: int = Field(gt=0, description="the most it can draw, unlimited")
     minimum_w: int = Field(ge=0, description="below this it pauses; IEC 61851 gives 6 A")
+    voltage_v: int = Field(240, ge=100, le=1_000, description="line to neutral; on two lines, between them")
+    phases: str = Field(
+        "",
+        pattern=r"^(L[123]|L1L2|L2L1|L2L3|L3L2|L3L1|L1L3|L1L2L3|L2L3L1|L3L1L2|L1L3L2|L3L2L1|L2L1L3)?$",
+        description="the site's lines on its terminals, in order; empty is unknown, which may be any",
+    )
+    limit_unit: Literal["A", "W"] | None = Field(None, description="the one unit it takes limits in; None: it is asked")
+    rounds_up: bool = Field(False, description="it makes a limit up to 1 A or 1 % more; counted so")
+    pauses: bool = Field(True, description="it takes a limit of 0; else its minimum is the lowest")
 
 
 class Station(Frozen):
@@ -114,19 +123,56 @@ class Hours(Frozen):
     days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4, 5, 6)
 
 
+PolicyName = Literal["need", "proportional", "equal", "first-come", "least-laxity"]
+
+
+class PeakWindow(Frozen):
+    """Hours of some days of the week (Monday 0), in the facility's zone, in which the chargers' budget is lower. One
+    that closes no later than it opens ends on the day after."""
+
+    opens: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    closes: str = Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    days: tuple[Annotated[int, Field(ge=0, le=6)], ...] = (0, 1, 2, 3, 4)
+    budget_w: int = Field(gt=0)
+
+
+class BuildingLoad(Frozen):
+    """What else hangs on the grid connection. The chargers get what the building leaves of it, less a margin, and never
+    more than their budget. A meter that is silent for ``silent_s`` counts as ``load_w_max``."""
+
+    grid_w: int = Field(gt=0, description="what the connection carries in all")
+    load_w_max: int = Field(ge=0, description="the most that the building can draw")
+    margin_w: int = Field(10_000, ge=0)
+    silent_s: int = Field(30, ge=5)
+
+    @model_validator(mode="after")
+    def _something_is_left_at_worst(self) -> Self:
+        if self.grid_w <= self.load_w_max + self.margin_w:
+            raise ValueError(
+                f"grid_w must be more than load_w_max and margin_w together, so that the chargers' fallbacks fit; "
+                f"got {self.grid_w} W, {self.load_w_max} W and {self.margin_w} W"
+            )
+        return self
+
+
 class PowerSettings(Frozen):
     """The electrical promise of the site. All durations are lived time, in seconds.
 
     ``lease_s``: a limit above the fallback ends by itself after this long. ``drift_s``: how far a station's clock
     may be off before its next time synchronisation; the books count a promise that much longer (or shorter).
+    ``meter_interval_s``: how often cars are metered; a charger that draws above its limit is noticed within this and
+    ten seconds.
     """
 
     budget_w: int = Field(400_000, gt=0)
+    policy: PolicyName = "need"
+    peaks: tuple[PeakWindow, ...] = ()
+    building: BuildingLoad | None = None
     lease_s: int = Field(300, ge=30)
     renew_s: int = Field(100, ge=5)
     drift_s: int = Field(30, ge=0)
     sample_s: int = Field(30, ge=5)
-    meter_interval_s: int = Field(60, ge=5)
+    meter_interval_s: int = Field(15, ge=5)
 
 
 def _twice(names: list[str]) -> list[str]:
@@ -151,6 +197,7 @@ class Facility(Frozen):
     evs_only_in_ev_spaces: bool = False
     plate_confidence_min_pct: int = Field(70, ge=0, le=100)
     paid_grace_s: int = Field(900, ge=0, description="time from paying at the machine to the exit")
+    charger_hold_s: int = Field(600, ge=60, description="how long a free charger is kept for the next car in line")
 
     @field_validator("zone")
     @classmethod

@@ -219,6 +219,9 @@ class _Life:
             self._client.connect(self._broker.host, self._broker.port, keepalive=KEEPALIVE_REAL_S)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no resolver takes
             return f"cannot connect to {self._broker}: {error}"
+        if isinstance(sock := self._client.socket(), socket.socket):
+            # A PUBACK and the message after it are two small writes: the second would wait 40 ms for the first's ACK.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while (sock := self._client.socket()) is not None and not stop.is_set():
             self._serve(sock, wake, 1.0)
         if self._client.socket() is not None:

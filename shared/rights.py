@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from shared.facilities import Frozen, Size
+from shared.facilities import ConnectorType, Frozen, Size
 from shared.ids import Id, Plate
 
 
@@ -18,9 +18,12 @@ class RightKind(StrEnum):
 
 
 class Vehicle(Frozen):
+    """``connector`` is the inlet to charge it by; None when nobody said."""
+
     plate: Plate
     is_ev: bool = False
     size: Size = Size.STANDARD
+    connector: ConnectorType | None = None
 
 
 class Right(Frozen):
@@ -35,11 +38,13 @@ class Right(Frozen):
     customer_id: Id
     vehicles: tuple[Vehicle, ...] = ()
     tokens: tuple[str, ...] = Field((), description="OCPP id tokens, compared without regard to case")
+    group_id: str = Field("", description="tokens of rights with the same group may stop each other's charging")
     facility_ids: tuple[Id, ...] = ()
     from_ms: int = 0
     until_ms: int | None = None
     covers_parking: bool = False
     covers_charging: bool = False
+    priority: int = Field(0, description="where power is short, a higher class charges before a lower")
 
     def valid_at(self, facility_id: str, now_ms: int) -> bool:
         """Whether the right holds at a facility at an instant."""
@@ -59,6 +64,8 @@ class RightRef(Frozen):
     customer_id: str | None = None
     covers_parking: bool = False
     covers_charging: bool = False
+    group_id: str = ""
+    priority: int = 0
 
 
 TICKET_RIGHT = RightRef(kind=RightKind.TICKET)
@@ -72,4 +79,6 @@ def reference(right: Right) -> RightRef:
         customer_id=right.customer_id,
         covers_parking=right.covers_parking,
         covers_charging=right.covers_charging,
+        group_id=right.group_id,
+        priority=right.priority,
     )

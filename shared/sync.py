@@ -37,6 +37,9 @@ class Batch(Frozen):
         0, ge=0, description="the sender's newest position, so the receiver can tell how far behind it is"
     )
     sent_at_ms: int = 0
+    sent_by: str = Field(
+        "", description="the log that the sending box writes now, when this batch is of a former one; else empty"
+    )
 
     @model_validator(mode="after")
     def _entries_lie_within(self) -> Self:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from shared.facilities import Frozen
 from shared.ids import Id
+from shared.sync import Batch
 
 VERSION = 1
 SHARDS = 16
@@ -35,19 +36,34 @@ class Channel(StrEnum):
     """A command with an id and a deadline, down; never queued."""
     RESPONSE = "response"
     """What became of a command, up."""
+    NOTICE = "notice"
+    """A word of the cloud to one box, down; older boxes do not listen to it."""
 
 
 UP = (Channel.EVENTS, Channel.DECISIONS_ACK, Channel.PRESENCE, Channel.RESPONSE)
-DOWN = (Channel.EVENTS_ACK, Channel.DECISIONS, Channel.REQUEST)
+DOWN = (Channel.EVENTS_ACK, Channel.DECISIONS, Channel.REQUEST, Channel.NOTICE)
+FOLLOWED = (Channel.EVENTS, Channel.DECISIONS_ACK, Channel.PRESENCE)
+"""What link workers follow; RESPONSE is for who asked."""
 
 
 class Presence(Frozen):
+    """``instance`` names one life of the process, drawn at its start, so that two boxes with one log show."""
+
     facility_id: Id
     online: bool
     at_ms: int = 0
     log_id: str = ""
     head: int = 0
     version: str = ""
+    instance: str = ""
+
+
+class Notice(Frozen):
+    """The cloud does not take what this box sends, and why. For the box with that log and instance only."""
+
+    log_id: Id
+    instance: str
+    text: str
 
 
 class WireError(ValueError):
@@ -83,14 +99,21 @@ def parse_topic(text: str) -> Address:
     return address
 
 
-def cloud_subscriptions(shards: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """What a link worker listens to: the upward channels of every facility of its shards (None: of all)."""
-    return tuple(f"easypark/{VERSION}/{shard}/+/{channel}" for shard in (shards or ("+",)) for channel in UP)
+def cloud_subscriptions(shards: tuple[str, ...] | None = None, channels: tuple[Channel, ...] = UP) -> tuple[str, ...]:
+    """Topics with the upward channels of every facility of those shards (None: of all)."""
+    return tuple(f"easypark/{VERSION}/{shard}/+/{channel}" for shard in (shards or ("+",)) for channel in channels)
 
 
 def encode(message: BaseModel) -> bytes:
     """Bytes for the wire."""
     return zlib.compress(message.model_dump_json().encode(), level=1)
+
+
+def encode_batch(batch: Batch, entries_json: str) -> bytes:
+    """Bytes for a batch whose entries are written already, as the inside of a JSON list; ``batch`` has none. So a long
+    log travels without being read by the one who sends it."""
+    text = batch.model_dump_json().replace('"entries":[]', f'"entries":[{entries_json}]', 1)
+    return zlib.compress(text.encode(), level=1)
 
 
 Message = TypeVar("Message", bound=BaseModel)

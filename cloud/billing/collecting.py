@@ -1,17 +1,17 @@
 """Getting a charge paid: by what was taken on site, and the rest by the customer's card. Writes rows only; the gateway
 is called by jobs (``payments.py``)."""
 
+from dataclasses import asdict
+
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud import jobs
-from cloud.billing import ledger, queries
+from cloud.billing import bills, ledger, queries
 from cloud.billing.records import Charge, Payment
-from cloud.billing.rules import KIND_OF_METHOD, LIVE, Account, ChargeStatus, PaymentKind, PaymentStatus
+from cloud.billing.rules import LIVE, Account, ChargeStatus, PaymentKind
 from cloud.billing.store import payments
 from cloud.sessions.store import SitePayment
-
-PAY_CHARGE = "pay_charge"
 
 
 async def site_payment(conn: AsyncConnection, charge_id: str, paid: SitePayment) -> None:
@@ -19,19 +19,9 @@ async def site_payment(conn: AsyncConnection, charge_id: str, paid: SitePayment)
     it, so that the same debt is not paid twice."""
     if await queries.charge(conn, charge_id, lock=True) is None:
         raise LookupError(f"there is no charge {charge_id}")
-    payment_id = f"site-{paid.log_id}-{paid.seq}"
-    values = {
-        "payment_id": payment_id,
-        "charge_id": charge_id,
-        "kind": KIND_OF_METHOD[paid.method],
-        "status": PaymentStatus.SUCCEEDED,
-        "amount_cents": paid.amount_cents,
-        "reference": paid.reference,
-        "created_at_ms": paid.at_ms,
-        "settled_at_ms": paid.at_ms,
-    }
-    await conn.execute(insert(payments).values(values).on_conflict_do_nothing())
-    payment = await queries.payment(conn, payment_id)
+    taken = bills.site_payment(charge_id, paid)
+    await conn.execute(insert(payments).values(asdict(taken)).on_conflict_do_nothing())
+    payment = await queries.payment(conn, taken.payment_id)
     if payment is not None:
         reserved = await queries.live_cents(conn, charge_id)
         await ledger.book_payment(conn, payment, at_ms=paid.at_ms, reserved_cents=reserved)
@@ -51,14 +41,7 @@ async def collect(conn: AsyncConnection, charge: Charge, *, now_ms: int) -> Paym
     if held.customer_id is None or any(p.status in LIVE for p in before):
         return None
     attempt = 1 + sum(p.kind is PaymentKind.CARD_ON_FILE for p in before)
-    values = {
-        "payment_id": f"payment-{charge.session_id}-{attempt}",
-        "charge_id": charge.charge_id,
-        "kind": PaymentKind.CARD_ON_FILE,
-        "status": PaymentStatus.PENDING,
-        "amount_cents": owed,
-        "created_at_ms": now_ms,
-    }
-    await conn.execute(insert(payments).values(values))
-    await jobs.defer(conn, PAY_CHARGE, payment_id=values["payment_id"])
-    return await queries.payment(conn, str(values["payment_id"]))
+    payment = bills.card_payment(charge, owed, attempt=attempt, now_ms=now_ms)
+    await conn.execute(insert(payments).values(asdict(payment)))
+    await jobs.defer(conn, ledger.PAY_CHARGE, payment_id=payment.payment_id)
+    return payment

@@ -1,10 +1,12 @@
 """From the cloud's session rows to what ``shared.rating`` prices, as the lane sees the same facts. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from cloud.sessions.store import ChargingSession, ParkingSession
 from shared.events import RunningCharge
-from shared.rating import ChargingUse, Stay
+from shared.rating import ChargingUse, NoTariff, Quote, Stay, rate
+from shared.tariffs import Tariff
 
 
 def stay_of(
@@ -29,6 +31,20 @@ def stay_of(
         covers_parking=session.right.covers_parking,
         covers_charging=session.right.covers_charging,
     )
+
+
+def rate_as_quoted(stay: Stay, tariffs: tuple[Tariff, ...], versions: Collection[str]) -> Quote:
+    """Price a stay by the tariffs that the lane quoted with, named like ``boston-parking/3``.
+
+    A facility that was cut off prices by what it had heard, and the driver pays what the lane showed, whatever was
+    published meanwhile. By all tariffs when those named are not here, or are not what they were: a restore can lose a
+    price list whose name is then used again. Raises NoTariff when there is no price at all.
+    """
+    named = tuple(t for t in tariffs if f"{t.tariff_id}/{t.version}" in versions)
+    if len(named) == len(set(versions)):
+        with suppress(NoTariff):
+            return rate(stay, named)
+    return rate(stay, tariffs)
 
 
 def _use(charging: ChargingSession) -> ChargingUse | None:

@@ -3,32 +3,27 @@
 Runs after the sessions' projection of the same batch. A session is priced from the cloud's own rows by the function
 that the lane quoted with. A charging transaction that ends after its session was charged is not charged: the driver
 was let go at the price that the lane showed. What it would have added is written down as a discrepancy.
+
+The sessions' rows already hold the whole batch, or much more when an event is applied late. An exit must not know what
+came after it, or its price would depend on where batches are cut: so whatever has a place in the log is compared by it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing import collecting, ledger, queries
-from cloud.billing.ledger import Finding
+from cloud.billing.bills import Bill, bill, site_payment_id
 from cloud.billing.pricing import stay_of
-from cloud.billing.records import Charge
-from cloud.billing.rules import ChargeStatus, DiscrepancyKind, charge_postings
-from cloud.billing.store import charge_lines, charges
-from cloud.facilities.store import facility as facility_of
-from cloud.sessions.store import ParkingSession, charging_of, parking_session, site_payments_of
+from cloud.billing.records import Charge, Discrepancy, Finding, discrepancy
+from cloud.billing.rules import ChargeStatus, DiscrepancyKind
+from cloud.facilities.store import zone as zone_of
+from cloud.link.rules import Told
+from cloud.sessions.store import ChargingSession, ParkingSession, SitePayment, charging_of, site_payments_of, stays
 from cloud.tariffs.store import all_tariffs
-from shared.events import (
-    Entry,
-    PaymentTaken,
-    RunningCharge,
-    TransactionEnded,
-    VehicleExited,
-    parse_event,
-)
+from shared.events import PaymentTaken, RunningCharge, TransactionEnded, VehicleExited
 from shared.rating import Quote, rate
 from shared.tariffs import Tariff
 
@@ -39,16 +34,33 @@ class NotYetKnown(LookupError):  # noqa: N818 - says what is so
 
 @dataclass(frozen=True, slots=True)
 class _Source:
-    """What all entries of one batch are judged by."""
+    """What all events of one batch are judged by."""
 
-    conn: AsyncConnection
     facility_id: str
     log_id: str
     zone: str
     tariffs: tuple[Tariff, ...]
-    ended_at: Mapping[tuple[str, str], int]
-    """The positions at which transactions, by station and id, ended in this batch. The sessions' rows already hold the
-    whole batch; an exit must not know what came after it, or its price would depend on where batches are cut."""
+
+    def is_before(self, log_id: str | None, seq: int | None, before_seq: int) -> bool:
+        """Whether a place lies before one of this log. Another log of the facility was of an earlier life of its box;
+        no place is one that was not noted yet."""
+        return log_id != self.log_id or seq is None or seq < before_seq
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the cloud knows of some sessions, read in one go."""
+
+    source: _Source
+    stays: dict[str, ParkingSession]
+    charging: tuple[ChargingSession, ...]
+    payments: tuple[SitePayment, ...]
+
+    def stay(self, session_id: str, why: str) -> ParkingSession:
+        """Raises NotYetKnown for one that is not there."""
+        if session_id not in self.stays:
+            raise NotYetKnown(f"session {session_id} {why}")
+        return self.stays[session_id]
 
 
 class BillingProjection:
@@ -57,71 +69,34 @@ class BillingProjection:
     name: Final = "billing"
     types: Final = frozenset({"VehicleExited", "PaymentTaken", "TransactionEnded"})
 
-    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, entries: Sequence[Entry]) -> None:
-        """In the order of the log. Raises NoTariff where HQ has published no price, NotYetKnown as said there."""
-        events = [(entry, event) for entry in entries if (event := parse_event(entry)) is not None]
-        facility = await facility_of(conn, facility_id)
-        if facility is None:
+    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, told: Sequence[Told]) -> None:
+        """The exits first, all together; then what is about sessions that are charged. Raises NoTariff where HQ has
+        published no price, NotYetKnown as said there."""
+        zone = await zone_of(conn, facility_id)
+        if zone is None:
             raise NotYetKnown(f"facility {facility_id} is not configured here, so its zone is unknown")
-        source = _Source(
-            conn=conn,
-            facility_id=facility_id,
-            log_id=log_id,
-            zone=facility.zone,
-            tariffs=await all_tariffs(conn),
-            ended_at={
-                (event.station_id, event.transaction_id): entry.seq
-                for entry, event in events
-                if isinstance(event, TransactionEnded)
-            },
-        )
-        for entry, event in events:
-            match event:
-                case VehicleExited():
-                    await _exited(source, entry, event)
-                case PaymentTaken():
-                    await _paid_on_site(source, entry, event)
-                case TransactionEnded():
-                    await _transaction_ended(source, entry, event)
+        source = _Source(facility_id, log_id, zone, await all_tariffs(conn))
+        exits = [(t, t.event) for t in told if isinstance(t.event, VehicleExited)]
+        if exits:
+            known = await _known(conn, source, {event.session_id for _, event in exits})
+            await ledger.open_charges(conn, [_bill(known, place, event) for place, event in exits])
+        await _paid_late(conn, {t.event.session_id for t in told if isinstance(t.event, PaymentTaken | VehicleExited)})
+        await _ended_late(conn, source, [(t, t.event) for t in told if isinstance(t.event, TransactionEnded)])
 
 
-async def _exited(source: _Source, entry: Entry, event: VehicleExited) -> None:
-    session = await parking_session(source.conn, event.session_id)
-    if session is None:
-        raise NotYetKnown(f"session {event.session_id} ended and its entry never came")
-    quote = await _price(source, session, event.running, until_ms=event.priced_until_ms, before_seq=entry.seq)
-    charge = _charge(source, entry, event, session, quote)
-    if not await _add(source.conn, charge, quote):
-        return
-    if charge.total_cents != charge.quoted_cents:
-        found = Finding(
-            f"quote/{charge.charge_id}",
-            DiscrepancyKind.QUOTE_DIFFERS,
-            expected_cents=charge.quoted_cents,
-            found_cents=charge.total_cents,
-            detail=f"quoted by {', '.join(event.tariff_versions)}, charged by {', '.join(quote.tariff_versions)}",
-        )
-        await ledger.note(source.conn, found, charge=charge, now_ms=entry.at_ms)
-    for paid in await site_payments_of(source.conn, session.session_id):
-        await collecting.site_payment(source.conn, charge.charge_id, paid)
-    await collecting.collect(source.conn, charge, now_ms=entry.at_ms)
+async def _known(conn: AsyncConnection, source: _Source, session_ids: Collection[str]) -> _Known:
+    return _Known(
+        source=source,
+        stays=await stays(conn, session_ids),
+        charging=await charging_of(conn, *session_ids),
+        payments=await site_payments_of(conn, *session_ids),
+    )
 
 
-async def _price(
-    source: _Source, session: ParkingSession, running: Sequence[RunningCharge], *, until_ms: int, before_seq: int
-) -> Quote:
-    """What a stay costs by what was known on site before an event; ``running`` had not ended when its car was let
-    out."""
-    charging = [
-        c
-        for c in await charging_of(source.conn, session.session_id)
-        if source.ended_at.get((c.station_id, c.transaction_id), 0) < before_seq
-    ]
-    return rate(stay_of(session, charging, running, zone=source.zone, until_ms=until_ms), source.tariffs)
-
-
-def _charge(source: _Source, entry: Entry, event: VehicleExited, session: ParkingSession, quote: Quote) -> Charge:
-    return Charge(
+def _bill(known: _Known, place: Told, event: VehicleExited) -> Bill:
+    session = known.stay(event.session_id, "ended and its entry never came")
+    quote = _price(known, session, event.running, until_ms=event.priced_until_ms, before_seq=place.seq)
+    charge = Charge(
         charge_id=f"charge-{session.session_id}",
         session_id=session.session_id,
         facility_id=session.facility_id,
@@ -133,68 +108,74 @@ def _charge(source: _Source, entry: Entry, event: VehicleExited, session: Parkin
         tariff_versions=quote.tariff_versions,
         entered_ms=session.entered_ms,
         priced_until_ms=event.priced_until_ms,
-        exited_ms=entry.at_ms,
-        log_id=source.log_id,
-        seq=entry.seq,
+        exited_ms=place.at_ms,
+        log_id=known.source.log_id,
+        seq=place.seq,
         paid_at_ms=None,
     )
+    mine = [p for p in known.payments if p.session_id == session.session_id]
+    taken = [p for p in mine if known.source.is_before(p.log_id, p.seq, place.seq)]
+    return bill(charge, quote, taken, quoted_by=event.tariff_versions)
 
 
-async def _add(conn: AsyncConnection, charge: Charge, quote: Quote) -> bool:
-    """Write a charge, its lines and its postings. False when the session is charged already."""
-    row = {name: getattr(charge, name) for name in Charge.__dataclass_fields__}
-    values = {**row, "tariff_versions": list(charge.tariff_versions)}
-    written = await conn.execute(insert(charges).values(values).on_conflict_do_nothing().returning(charges.c.charge_id))
-    if written.one_or_none() is None:
-        return False
-    lines = [
-        {"charge_id": charge.charge_id, "line": number, **line.model_dump()}
-        for number, line in enumerate(quote.lines, 1)
+def _price(
+    known: _Known, session: ParkingSession, running: Sequence[RunningCharge], *, until_ms: int, before_seq: int
+) -> Quote:
+    """What a stay costs by what was known on site before an event; ``running`` had not ended when its car was let
+    out."""
+    source = known.source
+    mine = [c for c in known.charging if c.session_id == session.session_id]
+    charging = [c for c in mine if source.is_before(c.ended_log_id, c.ended_seq, before_seq)]
+    return rate(stay_of(session, charging, running, zone=source.zone, until_ms=until_ms), source.tariffs)
+
+
+async def _paid_late(conn: AsyncConnection, session_ids: Collection[str]) -> None:
+    """What was paid on site for sessions that are charged already, and without it. Also after an exit, since one that
+    is applied late finds what was paid after it."""
+    charged = await queries.charges_of_sessions(conn, session_ids) if session_ids else {}
+    taken = {site_payment_id(p.log_id, p.seq): p for p in await site_payments_of(conn, *charged)} if charged else {}
+    booked = await queries.known_payments(conn, taken) if taken else frozenset()
+    for payment_id, paid in taken.items():
+        if payment_id not in booked:
+            await collecting.site_payment(conn, charged[paid.session_id].charge_id, paid)
+
+
+async def _ended_late(conn: AsyncConnection, source: _Source, ended: list[tuple[Told, TransactionEnded]]) -> None:
+    """Transactions that no charge holds: those of no session, and those that ended after their session's exit."""
+    session_ids = {event.session_id for _, event in ended if event.session_id is not None}
+    charged = await queries.charges_of_sessions(conn, session_ids) if session_ids else {}
+    late = [
+        (place, event, charge)
+        for place, event in ended
+        if (charge := charged.get(event.session_id or "")) is not None
+        and not (charge.log_id == source.log_id and place.seq < charge.seq)
     ]
-    if lines:
-        await conn.execute(insert(charge_lines), lines)
-    booked = charge_postings(quote.lines)
-    await ledger.post(conn, f"charge/{charge.charge_id}", booked, charge_id=charge.charge_id, at_ms=charge.exited_ms)
-    return True
+    noticed = [
+        _unbilled(source, place, event) for place, event in ended if event.session_id is None and event.energy_wh
+    ]
+    if late:
+        known = await _known(conn, source, {charge.session_id for _, _, charge in late})
+        noticed += [found for one in late if (found := _unpaid(known, *one)) is not None]
+    await ledger.note_all(conn, noticed)
 
 
-async def _paid_on_site(source: _Source, entry: Entry, event: PaymentTaken) -> None:
-    """Only for a session that is charged already; otherwise it is found when the session ends."""
-    charge = await queries.charge_of_session(source.conn, event.session_id)
-    if charge is None:
-        return
-    for paid in await site_payments_of(source.conn, event.session_id):
-        if (paid.log_id, paid.seq) == (source.log_id, entry.seq):
-            await collecting.site_payment(source.conn, charge.charge_id, paid)
-
-
-async def _transaction_ended(source: _Source, entry: Entry, event: TransactionEnded) -> None:
-    if event.session_id is None:
-        await _unbilled(source, entry, event)
-        return
-    charge = await queries.charge_of_session(source.conn, event.session_id)
-    if charge is None or (charge.log_id == source.log_id and entry.seq < charge.seq):
-        return
-    session = await parking_session(source.conn, charge.session_id)
-    if session is None:
-        raise NotYetKnown(f"session {charge.session_id} is charged and not there")
-    quote = await _price(source, session, (), until_ms=charge.priced_until_ms, before_seq=entry.seq + 1)
+def _unpaid(known: _Known, place: Told, event: TransactionEnded, charge: Charge) -> Discrepancy | None:
+    session = known.stay(charge.session_id, "is charged and not there")
+    quote = _price(known, session, (), until_ms=charge.priced_until_ms, before_seq=place.seq + 1)
     if quote.total_cents == charge.total_cents:
-        return
+        return None
     found = Finding(
-        f"late/{source.facility_id}/{event.station_id}/{event.transaction_id}",
+        f"late/{known.source.facility_id}/{event.station_id}/{event.transaction_id}",
         DiscrepancyKind.LATE_TRANSACTION,
         expected_cents=quote.total_cents,
         found_cents=charge.total_cents,
         detail=f"transaction {event.transaction_id} at {event.station_id} of {event.energy_wh} Wh ended after the exit",
     )
-    await ledger.note(source.conn, found, charge=charge, now_ms=entry.at_ms)
+    return discrepancy(found, now_ms=place.at_ms, charge=charge)
 
 
-async def _unbilled(source: _Source, entry: Entry, event: TransactionEnded) -> None:
+def _unbilled(source: _Source, place: Told, event: TransactionEnded) -> Discrepancy:
     """Energy that no session pays for: what it would have cost depends on a stay, and there is none."""
-    if not event.energy_wh:
-        return
     found = Finding(
         f"unbilled/{source.facility_id}/{event.station_id}/{event.transaction_id}",
         DiscrepancyKind.UNBILLED_TRANSACTION,
@@ -202,4 +183,4 @@ async def _unbilled(source: _Source, entry: Entry, event: TransactionEnded) -> N
         found_cents=0,
         detail=f"transaction {event.transaction_id} at {event.station_id} of {event.energy_wh} Wh has no session",
     )
-    await ledger.note(source.conn, found, facility_id=source.facility_id, now_ms=entry.at_ms)
+    return discrepancy(found, now_ms=place.at_ms, facility_id=source.facility_id)

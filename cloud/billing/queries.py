@@ -1,10 +1,10 @@
 """What is asked of billing's tables."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, Table, func, select, tuple_
+from sqlalchemy import ARRAY, Select, Table, Text, any_, func, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing.records import Charge, ChargeLine, Discrepancy, Payment, Refund
@@ -39,10 +39,16 @@ async def charge(conn: AsyncConnection, charge_id: str, *, lock: bool = False) -
     return None if row is None else _charge(row)
 
 
-async def charge_of_session(conn: AsyncConnection, session_id: str) -> Charge | None:
-    """The charge of a session, or None while there is none."""
-    row = await _one(conn, select(charges).where(charges.c.session_id == session_id))
-    return None if row is None else _charge(row)
+async def charges_of_sessions(conn: AsyncConnection, session_ids: Collection[str]) -> dict[str, Charge]:
+    """The charges of sessions, by session; those that have none yet are left out."""
+    query = select(charges).where(charges.c.session_id == any_(literal(list(session_ids), ARRAY(Text))))
+    return {row["session_id"]: _charge(row) for row in (await conn.execute(query)).mappings()}
+
+
+async def known_payments(conn: AsyncConnection, payment_ids: Collection[str]) -> frozenset[str]:
+    """Those of the ids that are payments already."""
+    query = select(payments.c.payment_id).where(payments.c.payment_id == any_(literal(list(payment_ids), ARRAY(Text))))
+    return frozenset(await conn.scalars(query))
 
 
 async def find_charges(conn: AsyncConnection, wanted: ChargeFilter) -> list[Charge]:

@@ -47,17 +47,17 @@ class Payment:
     kind: PaymentKind
     status: PaymentStatus
     amount_cents: int
-    reference: str | None
-    gateway_customer_id: str | None
-    payment_method_id: str | None
-    card_brand: str | None
-    card_last4: str | None
-    gateway_payment_id: str | None
-    code: str | None
-    message: str | None
     created_at_ms: int
-    submitted_at_ms: int | None
-    settled_at_ms: int | None
+    reference: str | None = None
+    gateway_customer_id: str | None = None
+    payment_method_id: str | None = None
+    card_brand: str | None = None
+    card_last4: str | None = None
+    gateway_payment_id: str | None = None
+    code: str | None = None
+    message: str | None = None
+    submitted_at_ms: int | None = None
+    settled_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +88,31 @@ class Discrepancy:
     found_cents: int
     detail: str
     noticed_at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A discrepancy about to be written down; its id makes it be written once."""
+
+    discrepancy_id: str
+    kind: DiscrepancyKind
+    expected_cents: int
+    found_cents: int
+    detail: str
+
+
+def discrepancy(
+    found: Finding, *, now_ms: int, charge: Charge | None = None, facility_id: str | None = None
+) -> Discrepancy:
+    """A finding about a charge, or about a facility when there is no charge."""
+    return Discrepancy(
+        discrepancy_id=found.discrepancy_id,
+        kind=found.kind,
+        facility_id=charge.facility_id if charge else facility_id,
+        session_id=charge.session_id if charge else None,
+        charge_id=charge.charge_id if charge else None,
+        expected_cents=found.expected_cents,
+        found_cents=found.found_cents,
+        detail=found.detail,
+        noticed_at_ms=now_ms,
+    )

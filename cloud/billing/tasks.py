@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from cloud.billing.collecting import PAY_CHARGE
+from cloud.billing.ledger import PAY_CHARGE
 from cloud.billing.payments import Cashier
 from cloud.billing.refunding import GIVE_REFUND, Refunder
 from cloud.gateway import Gateway

@@ -11,8 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing import ledger, payments, queries, refunding
-from cloud.billing.ledger import Finding
-from cloud.billing.records import Refund
+from cloud.billing.records import Finding, Refund
 from cloud.billing.rules import DiscrepancyKind, RefundStatus
 from cloud.billing.store import webhooks
 from cloud.customers.accounts import payment_method_attached

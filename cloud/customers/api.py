@@ -16,7 +16,7 @@ from cloud.customers.rules import Customer
 from cloud.db import Connection
 from cloud.lived import NowMs
 from cloud.problems import Problem, not_found
-from shared.facilities import Size
+from shared.facilities import ConnectorType, Size
 from shared.ids import Id
 from shared.rights import Vehicle
 
@@ -36,6 +36,7 @@ class NewVehicle(BaseModel):
     plate: TypedPlate
     is_ev: bool = False
     size: Size = Size.STANDARD
+    connector: ConnectorType | None = None
 
 
 class NewToken(BaseModel):
@@ -108,7 +109,7 @@ async def one(customer_id: CustomerId, conn: Connection) -> CustomerView:
 async def add_vehicle(customer_id: CustomerId, new: NewVehicle, conn: Connection) -> Vehicle:
     """Add a vehicle, or change what is known of it. Every right of the customer holds for it at once."""
     customer = await _locked(conn, customer_id)
-    vehicle = Vehicle(plate=new.plate, is_ev=new.is_ev, size=new.size)
+    vehicle = Vehicle(**new.model_dump())
     if not await store.put_vehicle(conn, customer_id, vehicle):
         raise Problem(409, f"plate {vehicle.plate} is another customer's; they or the office must remove it first")
     await accounts.republish(conn, customer)

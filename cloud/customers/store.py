@@ -5,14 +5,15 @@ No card data: a payment method is the gateway's token for a card, with brand and
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Table, Text, delete, func, select, update
+from sqlalchemy import BigInteger, Boolean, Column, Index, Row, Table, Text, delete, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.customers.rules import Block, Customer, Grant, PaymentMethod
 from cloud.db import metadata
-from shared.facilities import Size
+from shared.facilities import ConnectorType, Size
 from shared.rights import RightKind, Vehicle
 
 __all__ = ["Customer", "PaymentMethod"]  # what other contexts get from here; the rest is found by its module's name
@@ -40,6 +41,7 @@ vehicles = Table(
     Column("customer_id", Text, nullable=False, index=True),
     Column("is_ev", Boolean, nullable=False),
     Column("size", Text, nullable=False),
+    Column("connector", Text),
     schema=SCHEMA,
     comment="A plate belongs to one customer at a time.",
 )
@@ -159,11 +161,11 @@ async def payment_methods_of(conn: AsyncConnection, customer_id: str) -> tuple[P
 async def vehicles_of(conn: AsyncConnection, customer_id: str) -> tuple[Vehicle, ...]:
     """Their vehicles, by plate."""
     query = (
-        select(vehicles.c.plate, vehicles.c.is_ev, vehicles.c.size)
+        select(vehicles)
         .where(vehicles.c.customer_id == customer_id)
         .order_by(vehicles.c.plate)
     )
-    return tuple(Vehicle(plate=r.plate, is_ev=r.is_ev, size=Size(r.size)) for r in await conn.execute(query))
+    return tuple(_vehicle(row) for row in await conn.execute(query))
 
 
 async def tokens_of(conn: AsyncConnection, customer_id: str) -> tuple[str, ...]:
@@ -196,13 +198,18 @@ async def set_account_assigned(conn: AsyncConnection, customer_id: str, assigned
     await conn.execute(query.values(account_assigned=assigned))
 
 
+def _vehicle(row: Row[Any]) -> Vehicle:
+    connector = None if row.connector is None else ConnectorType(row.connector)
+    return Vehicle(plate=row.plate, is_ev=row.is_ev, size=Size(row.size), connector=connector)
+
+
 async def put_vehicle(conn: AsyncConnection, customer_id: str, vehicle: Vehicle) -> bool:
     """Add or change a customer's vehicle; False when the plate is another customer's."""
     values = {"customer_id": customer_id, **vehicle.model_dump(mode="json")}
     query = insert(vehicles).values(values)
     query = query.on_conflict_do_update(
         index_elements=[vehicles.c.plate],
-        set_={"is_ev": query.excluded.is_ev, "size": query.excluded.size},
+        set_={name: query.excluded[name] for name in ("is_ev", "size", "connector")},
         where=vehicles.c.customer_id == customer_id,
     )
     return await conn.scalar(query.returning(vehicles.c.plate)) is not None

@@ -14,6 +14,7 @@ from cloud.dashboard.rules.overview import (
     CurvePoint,
     FacilityNow,
     Happening,
+    Knowledge,
     Overview,
     Presence,
     ReceiptLine,
@@ -38,9 +39,12 @@ _FACILITIES = text(
         jsonb_array_length(jsonb_path_query_array(f.body, '$.stations[*].evses[*]')) AS evses,
         p.online, greatest(p.heard_at_ms, c.updated_at_ms) AS heard_at_ms,
         greatest(0, greatest(p.head, c.head) - coalesce(c.upto, 0)) AS events_behind,
-        c.updated_at_ms AS taken_in_at_ms
-    FROM facilities.facilities AS f
-    LEFT JOIN link.presence AS p USING (facility_id)
+        c.updated_at_ms AS taken_in_at_ms, l.version - d.upto AS decisions_behind,
+        d.updated_at_ms AS confirmed_at_ms, coalesce(b.rival_at_ms, 0) >= :heard_since_ms AS contested
+    FROM facilities.facilities AS f CROSS JOIN link.decision_log AS l
+    LEFT JOIN link.decision_cursors AS d ON d.facility_id = f.facility_id AND d.log_id = l.log_id
+    LEFT JOIN link.boxes AS b ON b.facility_id = f.facility_id
+    LEFT JOIN link.presence AS p ON p.facility_id = f.facility_id
     LEFT JOIN link.cursors AS c ON c.facility_id = f.facility_id AND c.log_id = p.log_id
     ORDER BY f.body ->> 'name', f.facility_id
     """
@@ -131,7 +135,7 @@ async def read_overview(engine: AsyncEngine, *, now_ms: int, quiet_after_ms: int
 
 
 async def _facilities(conn: AsyncConnection, *, now_ms: int, quiet_after_ms: int) -> tuple[FacilityNow, ...]:
-    rows = (await conn.execute(_FACILITIES)).mappings().all()
+    rows = (await conn.execute(_FACILITIES, {"heard_since_ms": now_ms - quiet_after_ms})).mappings().all()
     cars = {o.facility_id: o for o in await occupancy(conn)}
     watts = {w["facility_id"]: _watts(w) for w in (await conn.execute(_NEWEST_WATTS)).mappings()}
     curves = await _curves(conn, now_ms)
@@ -168,7 +172,18 @@ def _facility(
         sync=None if taken_in_at_ms is None else Sync(row["events_behind"], taken_in_at_ms),
         watts=watts,
         curve=curve,
+        knowledge=_knowledge(row),
+        contested=row["contested"],
     )
+
+
+def _knowledge(row: Mapping[Any, Any]) -> Knowledge | None:
+    """Who has confirmed everything knew all of it when it was last heard; a newer decision would have reached it."""
+    if row["decisions_behind"] is None:
+        return None
+    behind = max(0, row["decisions_behind"])
+    at_ms = row["confirmed_at_ms"] if behind else max(row["confirmed_at_ms"], row["heard_at_ms"] or 0)
+    return Knowledge(at_ms, behind)
 
 
 def _presence(row: Mapping[Any, Any], heard_since_ms: int) -> Presence:

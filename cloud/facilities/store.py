@@ -49,6 +49,14 @@ async def facility(conn: AsyncConnection, facility_id: str) -> Facility | None:
     return None if body is None else Facility.model_validate(body)
 
 
+async def zone(conn: AsyncConnection, facility_id: str) -> str | None:
+    """A facility's time zone, or None; read by the database, since the whole is a long document."""
+    name: str | None = await conn.scalar(
+        select(facilities.c.body["zone"].astext).where(facilities.c.facility_id == facility_id)
+    )
+    return name
+
+
 async def all_facilities(conn: AsyncConnection) -> tuple[Facility, ...]:
     """Every facility, by id."""
     bodies = await conn.scalars(select(facilities.c.body).order_by(facilities.c.facility_id))

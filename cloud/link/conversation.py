@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.db import transaction
 from cloud.link import presence
+from cloud.link.boxes import Box
 from cloud.link.decisions import read_batch
+from cloud.link.door import Door
 from cloud.link.ingest import Projection, ingest
 from shared.clock import Clock
 from shared.sync import Ack, Batch, Sender
@@ -62,6 +64,8 @@ class Surroundings:
     publish: Callable[[str, bytes], bool]
     monotonic_ms: Callable[[], int]
     head: DecisionsHead
+    ingested: Callable[[float], None] = lambda _: None
+    """Told the real seconds that each batch took."""
     ingests: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(INGESTS_AT_ONCE))
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when conversations are cancelled: ``asyncio.wait_for`` of Python 3.11, which the database's driver uses, can
@@ -81,6 +85,14 @@ class Conversation:
         self._online = True
         self._heard_real_ms = self._probed_real_ms = around.monotonic_ms()
         self._noted_real_ms: int | None = None
+        self._announced: Presence | None = None
+        self._door = Door(
+            facility_id,
+            around.engine,
+            around.clock,
+            monotonic_ms=around.monotonic_ms,
+            tell=lambda notice: self._publish(Channel.NOTICE, encode(notice)),
+        )
 
     def hear(self, channel: Channel, payload: bytes) -> None:
         """Take a message; dropped when too many wait already."""
@@ -139,10 +151,16 @@ class Conversation:
                 log.error("%s: malformed %s, counted and ignored from now on: %s", self.facility_id, channel, error)
 
     async def _take_events(self, batch: Batch) -> None:
+        written_by = batch.sent_by or batch.log_id
+        if not await self._door.sent(written_by):
+            return
+        if self._announced is not None and self._announced.log_id == written_by:
+            await self._said(self._announced)
         around = self._around
-        now_ms = around.clock.now_ms()
+        now_ms, began_ms = around.clock.now_ms(), around.monotonic_ms()
         async with around.ingests, asyncio.timeout(INGEST_TIMEOUT_REAL_S), transaction(around.engine) as conn:
             ack = await ingest(conn, self.facility_id, batch, around.projections, now_ms=now_ms)
+        around.ingested((around.monotonic_ms() - began_ms) / 1_000)
         self._publish(Channel.EVENTS_ACK, encode(ack))
         await self._note_heard()
 
@@ -158,6 +176,14 @@ class Conversation:
     async def _take_presence(self, told: Presence) -> None:
         if told.facility_id != self.facility_id:
             raise WireError(f"presence of {told.facility_id} on the topic of {self.facility_id}")
+        box = Box(told.log_id, told.instance)
+        if told.online and told.log_id and not await self._door.announced(box):
+            self._announced = told  # if it comes to count as the facility, this is what it said
+        elif told.online or not told.log_id or self._door.is_ours(box):
+            await self._said(told)
+
+    async def _said(self, told: Presence) -> None:
+        self._announced = None
         came_back = told.online and not self._online
         self._online = told.online
         async with transaction(self._around.engine) as conn:

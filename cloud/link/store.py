@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Index,
     Table,
     Text,
 )
@@ -97,4 +98,35 @@ presence = Table(
     Column("heard_at_ms", BigInteger, nullable=False),
     schema=SCHEMA,
     comment="Whether each facility is there: what it said last, and when anything was heard of it at all.",
+)
+
+boxes = Table(
+    "boxes",
+    metadata,
+    Column("facility_id", Text, primary_key=True),
+    Column("log_id", Text, nullable=False),
+    Column("instance", Text, nullable=False),
+    Column("since_ms", BigInteger, nullable=False),
+    Column("rival_log_id", Text, nullable=False),
+    Column("rival_at_ms", BigInteger, nullable=False),
+    schema=SCHEMA,
+    comment="The box that counts as each facility, and the last other one that was refused.",
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("command_id", Text, primary_key=True),
+    Column("facility_id", Text, nullable=False),
+    Column("asked_by", Text, nullable=False),
+    Column("command", JSONB, nullable=False),
+    Column("asked_at_ms", BigInteger, nullable=False),
+    Column("outcome", Text),
+    Column("reason", Text, nullable=False),
+    Column("details", JSONB, nullable=False),
+    Column("settled_at_ms", BigInteger),
+    Index(None, "facility_id", "asked_at_ms"),
+    schema=SCHEMA,
+    comment="Every command to a facility, from here or given on site: who, when, what, and what became of it (NULL: not"
+    " known).",
 )

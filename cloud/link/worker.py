@@ -8,7 +8,7 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import psycopg
@@ -21,10 +21,11 @@ from cloud.link import presence
 from cloud.link.conversation import Conversation, DecisionsHead, Surroundings
 from cloud.link.decisions import CHANNEL, decision_log
 from cloud.link.ingest import Projection
+from cloud.link.parked import Retried, retry_all
 from shared.clock import Clock
 from shared.ids import Id
 from shared.mqtt import MqttClient
-from shared.wire import WireError, cloud_subscriptions, parse_topic, shard_of
+from shared.wire import FOLLOWED, WireError, cloud_subscriptions, parse_topic, shard_of
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,20 @@ class LinkWorker:
     """Listens until ``run`` is cancelled."""
 
     def __init__(
-        self, settings: LinkSettings, engine: AsyncEngine, clock: Clock, projections: Sequence[Projection]
+        self,
+        settings: LinkSettings,
+        engine: AsyncEngine,
+        clock: Clock,
+        projections: Sequence[Projection],
+        *,
+        ingested: Callable[[float], None] = lambda _: None,
     ) -> None:
+        """``ingested`` is told the real seconds that each batch of events took."""
         self._settings = settings
         self._client = MqttClient(
             settings.broker_url,
             client_id=f"easypark-link-{secrets.token_hex(6)}",
-            subscriptions=cloud_subscriptions(settings.shards),
+            subscriptions=cloud_subscriptions(settings.shards, FOLLOWED),
         )
         self._client.on_connected = self._start_over
         self._head = DecisionsHead()
@@ -62,9 +70,26 @@ class LinkWorker:
             publish=self._client.publish,
             monotonic_ms=lambda: time.monotonic_ns() // 1_000_000,
             head=self._head,
+            ingested=ingested,
         )
         self._conversations: dict[str, Conversation] = {}
         self._strangers = 0
+
+    def gauges(self) -> Mapping[str, tuple[str, Callable[[], float]]]:
+        """What this process alone knows, for its figures."""
+        return {
+            "easypark_link_connected": ("1 while the broker is there", lambda: self._client.connected),
+            "easypark_link_conversations": ("Facilities it talks to", lambda: len(self._conversations)),
+            "easypark_link_malformed": (
+                "Messages nobody could read since the start",
+                lambda: self._strangers + sum(c.malformed for c in self._conversations.values()),
+            ),
+            "easypark_link_dropped": ("Messages too many since the start", lambda: self._client.inbound_dropped),
+        }
+
+    def problems(self) -> list[str]:
+        """What keeps it from its work."""
+        return [] if self._client.connected else [f"no broker: {self._client.problem}"]
 
     async def run(self) -> None:
         """Carry both logs until cancelled. Raises only for a defect: trouble with the database or broker is waited
@@ -73,6 +98,7 @@ class LinkWorker:
             try:
                 group.create_task(self._watch_decisions())
                 await self._remember(group)
+                group.create_task(self._retry_parked())
                 async with self._client:
                     while True:
                         message_topic, payload = await self._client.messages.get()
@@ -107,10 +133,29 @@ class LinkWorker:
             except SQLAlchemyError as error:
                 log.warning("the database cannot be reached, trying again: %s", error)
                 await asyncio.sleep(POLL_REAL_S)
-        shards = self._settings.shards
         for facility_id in known:
-            if shards is None or shard_of(facility_id) in shards:
+            if self._is_ours(facility_id):
                 self._conversation(group, facility_id)
+
+    async def _retry_parked(self) -> None:
+        """Once: this process may be an update that knows more than the one that set events aside."""
+        while not self._around.stopping.is_set():
+            try:
+                now_ms = self._around.clock.now_ms()
+                retried = await retry_all(
+                    self._around.engine, self._around.projections, now_ms=now_ms, ours=self._is_ours
+                )
+            except (SQLAlchemyError, psycopg.Error) as error:
+                log.warning("parked events were not tried again, trying later: %s", error)
+                await asyncio.sleep(POLL_REAL_S)
+            else:
+                if retried != Retried():
+                    log.info("parked events: %d applied, %d still parked", retried.applied, retried.parked)
+                return
+
+    def _is_ours(self, facility_id: str) -> bool:
+        shards = self._settings.shards
+        return shards is None or shard_of(facility_id) in shards
 
     def _start_over(self) -> None:
         """A new broker connection: whatever was on its way is gone."""

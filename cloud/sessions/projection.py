@@ -11,15 +11,14 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.link.rules import Told
 from cloud.sessions.rules import charging_changes
 from shared.events import (
-    Entry,
     Event,
     PaymentTaken,
     SitePowerSampled,
     VehicleEntered,
     VehicleExited,
-    parse_event,
 )
 
 
@@ -85,13 +84,14 @@ _SAMPLED = _with_rows(
 _CHARGED = _with_rows(
     """
     INSERT INTO sessions.charging_sessions AS c
-        (facility_id, station_id, transaction_id, evse_id, session_id, "right", started_ms, start_register_wh,
-        finished_ms, ended_ms, energy_wh, state, state_ms, register_wh, register_ms, power_w, power_ms, soc_pct, soc_ms)
-    SELECT :facility_id, r.*
+        (facility_id, ended_log_id, station_id, transaction_id, evse_id, session_id, "right", started_ms,
+        start_register_wh, finished_ms, ended_ms, ended_seq, energy_wh, state, state_ms, register_wh, register_ms,
+        power_w, power_ms, soc_pct, soc_ms)
+    SELECT :facility_id, CASE WHEN r.ended_seq IS NOT NULL THEN :log_id END, r.*
     FROM jsonb_to_recordset(:rows) AS r (station_id text, transaction_id text, evse_id integer, session_id text,
         "right" jsonb, started_ms bigint, start_register_wh bigint, finished_ms bigint, ended_ms bigint,
-        energy_wh bigint, state text, state_ms bigint, register_wh bigint, register_ms bigint, power_w bigint,
-        power_ms bigint, soc_pct integer, soc_ms bigint)
+        ended_seq bigint, energy_wh bigint, state text, state_ms bigint, register_wh bigint, register_ms bigint,
+        power_w bigint, power_ms bigint, soc_pct integer, soc_ms bigint)
     ON CONFLICT (facility_id, station_id, transaction_id) DO UPDATE SET
         evse_id = excluded.evse_id,
         session_id = coalesce(excluded.session_id, c.session_id),
@@ -100,6 +100,8 @@ _CHARGED = _with_rows(
         start_register_wh = coalesce(c.start_register_wh, excluded.start_register_wh),
         finished_ms = excluded.finished_ms,
         ended_ms = excluded.ended_ms,
+        ended_log_id = excluded.ended_log_id,
+        ended_seq = excluded.ended_seq,
         energy_wh = excluded.energy_wh,
         state = CASE WHEN excluded.state_ms >= c.state_ms THEN excluded.state
             ELSE coalesce(c.state, excluded.state) END,
@@ -141,27 +143,26 @@ class SessionsProjection:
         }
     )
 
-    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, entries: Sequence[Entry]) -> None:
+    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, told: Sequence[Told]) -> None:
         """Entries first, so that whoever enters and leaves within one batch has a row to close."""
-        events = [(entry, event) for entry in entries if (event := parse_event(entry)) is not None]
         keys = {"facility_id": facility_id, "log_id": log_id}
-        if entered := _rows(events, VehicleEntered):
+        if entered := _rows(told, VehicleEntered):
             await conn.execute(_ENTERED, {**keys, "rows": entered})
-        if paid := _rows(events, PaymentTaken):
+        if paid := _rows(told, PaymentTaken):
             await conn.execute(_PAID, {**keys, "rows": paid})
             _all_found(paid, (await conn.execute(_PAID_TOTALS, {"rows": paid})).rowcount)
-        if exited := _rows(events, VehicleExited):
+        if exited := _rows(told, VehicleExited):
             _all_found(exited, (await conn.execute(_EXITED, {**keys, "rows": exited})).rowcount)
-        if sampled := _rows(events, SitePowerSampled):
+        if sampled := _rows(told, SitePowerSampled):
             await conn.execute(_SAMPLED, {**keys, "rows": sampled})
-        if charged := charging_changes(event for _, event in events):
+        if charged := charging_changes((t.seq, t.event) for t in told):
             await conn.execute(_CHARGED, {**keys, "rows": charged})
 
 
-def _rows(events: Sequence[tuple[Entry, Event]], kind: type[Event]) -> list[dict[str, Any]]:
+def _rows(told: Sequence[Told], kind: type[Event]) -> list[dict[str, Any]]:
     return [
-        {**event.model_dump(mode="json"), "seq": entry.seq, "at_ms": entry.at_ms}
-        for entry, event in events
+        {**event.model_dump(mode="json"), "seq": seq, "at_ms": at_ms}
+        for seq, at_ms, event in told
         if isinstance(event, kind)
     ]
 

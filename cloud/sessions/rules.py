@@ -33,6 +33,7 @@ class ChargingChange:
     start_register_wh: int | None = None
     finished_ms: int | None = None
     ended_ms: int | None = None
+    ended_seq: int | None = None
     energy_wh: int | None = None
     state: str | None = None
     state_ms: int | None = None
@@ -44,17 +45,21 @@ class ChargingChange:
     soc_ms: int | None = None
 
 
-def charging_changes(events: Iterable[Event]) -> list[dict[str, Any]]:
-    """One row per transaction, by station and transaction; other events are passed over."""
+def charging_changes(events: Iterable[tuple[int, Event]]) -> list[dict[str, Any]]:
+    """One row per transaction, by station and transaction, of events by their position in the log; others than those
+    of charging are passed over."""
     changes: dict[tuple[str, str], ChargingChange] = {}
-    for event in events:
+    for seq, event in events:
         if isinstance(event, ChargingEvent):
             key = (event.station_id, event.transaction_id)
-            _merge(changes.setdefault(key, ChargingChange(*key, event.evse_id)), event)
+            change = changes.get(key)
+            if change is None:
+                change = changes[key] = ChargingChange(*key, event.evse_id)
+            _merge(change, seq, event)
     return [asdict(changes[key]) for key in sorted(changes)]
 
 
-def _merge(change: ChargingChange, event: ChargingEvent) -> None:
+def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
     """An ended transaction is immutable (OCPP 2.0.1, part 2, E): what follows its end is passed over."""
     if change.ended_ms is not None:
         return
@@ -76,7 +81,7 @@ def _merge(change: ChargingChange, event: ChargingEvent) -> None:
         case TransactionEnded():
             change.started_ms = event.started_at_ms
             change.finished_ms, change.ended_ms = event.finished_at_ms, event.ended_at_ms
-            change.energy_wh = event.energy_wh
+            change.ended_seq, change.energy_wh = seq, event.energy_wh
             _merge_payer(change, event.session_id, event.right)
 
 

@@ -1,10 +1,10 @@
 """Tables of sessions and the questions other contexts ask of them. Only ``projection`` writes here."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, Table, Text, select
+from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Integer, Table, Text, any_, literal, select
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -63,6 +63,8 @@ charging_sessions = Table(
     Column("start_register_wh", BigInteger),
     Column("finished_ms", BigInteger),
     Column("ended_ms", BigInteger),
+    Column("ended_log_id", Text),
+    Column("ended_seq", BigInteger, comment="with ended_log_id: the TransactionEnded that it follows from"),
     Column("energy_wh", BigInteger),
     Column("state", Text),
     Column("state_ms", BigInteger),
@@ -135,7 +137,8 @@ class ParkingSession:
 @dataclass(frozen=True, slots=True)
 class ChargingSession:
     """One transaction at a station. ``energy_wh`` is what the register shows since the start, as far as it is known,
-    until the station settles it at the end. ``power_w`` and ``soc_pct`` are what was last reported while it ran."""
+    until the station settles it at the end. ``power_w`` and ``soc_pct`` are what was last reported while it ran.
+    ``ended_log_id`` and ``ended_seq`` are the place of its end in the facility's log."""
 
     facility_id: str
     station_id: str
@@ -146,6 +149,8 @@ class ChargingSession:
     started_ms: int | None
     finished_ms: int | None
     ended_ms: int | None
+    ended_log_id: str | None
+    ended_seq: int | None
     energy_wh: int | None
     state: str | None
     power_w: int | None
@@ -179,29 +184,38 @@ class PowerSample:
 
 async def parking_session(conn: AsyncConnection, session_id: str) -> ParkingSession | None:
     """One stay, or None."""
-    query = select(parking_sessions).where(parking_sessions.c.session_id == session_id)
-    row = (await conn.execute(query)).mappings().one_or_none()
-    return None if row is None else parking_session_of(row)
+    return (await stays(conn, {session_id})).get(session_id)
 
 
-async def charging_of(conn: AsyncConnection, session_id: str) -> tuple[ChargingSession, ...]:
-    """The charging done during a stay, oldest first."""
+async def stays(conn: AsyncConnection, session_ids: Collection[str]) -> dict[str, ParkingSession]:
+    """Stays by their ids; those that are not there are left out."""
+    query = select(parking_sessions).where(_among(parking_sessions, session_ids))
+    return {row["session_id"]: parking_session_of(row) for row in (await conn.execute(query)).mappings()}
+
+
+async def charging_of(conn: AsyncConnection, *session_ids: str) -> tuple[ChargingSession, ...]:
+    """The charging done during stays, oldest first."""
     query = (
         select(charging_sessions)
-        .where(charging_sessions.c.session_id == session_id)
+        .where(_among(charging_sessions, session_ids))
         .order_by(charging_sessions.c.started_ms, charging_sessions.c.station_id, charging_sessions.c.transaction_id)
     )
     return tuple(_charging_session(row) for row in (await conn.execute(query)).mappings())
 
 
-async def site_payments_of(conn: AsyncConnection, session_id: str) -> tuple[SitePayment, ...]:
-    """What was paid on site for a stay, in the order it was taken."""
+async def site_payments_of(conn: AsyncConnection, *session_ids: str) -> tuple[SitePayment, ...]:
+    """What was paid on site for stays, in the order it was taken."""
     query = (
         select(site_payments)
-        .where(site_payments.c.session_id == session_id)
+        .where(_among(site_payments, session_ids))
         .order_by(site_payments.c.at_ms, site_payments.c.seq)
     )
     return tuple(SitePayment(**row) for row in (await conn.execute(query)).mappings())
+
+
+def _among(table: Table, session_ids: Collection[str]) -> ColumnElement[bool]:
+    """One parameter however many they are, so that the statement is prepared once."""
+    return table.c.session_id == any_(literal(list(session_ids), ARRAY(Text)))
 
 
 def parking_session_of(row: Mapping[Any, Any]) -> ParkingSession:

@@ -4,17 +4,18 @@ it decides nothing. Errors are RFC 9457 problem+json.
 
 from fastapi import FastAPI
 
-from edge.api import health, problems, site
+from edge.api import charging, commands, health, metrics, problems, site, stations
 from edge.api.inside import Inside
+from edge.api.metrics import commit_times
 from edge.api.server import serve
 
-__all__ = ["Inside", "build", "serve"]
+__all__ = ["Inside", "build", "commit_times", "serve"]
 
-ROUTERS = (health.router, site.router)
+ROUTERS = (health.router, metrics.router, site.router, charging.router, commands.router, stations.router)
 
 
 def build(inside: Inside) -> FastAPI:
-    """The application. Every route but ``/health`` needs a token of the token file."""
+    """The application. Every route needs a token of the token file; ``/health`` none, ``/metrics`` none on this box."""
     app = FastAPI(title="EasyParkPlus edge", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.inside = inside
     problems.install(app)

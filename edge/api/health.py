@@ -1,4 +1,4 @@
-"""Whether this box is well, for its supervisor. The only route without a token."""
+"""Whether this box is well, for its supervisor. Needs no token."""
 
 from fastapi import APIRouter
 from fastapi.responses import JSONResponse
@@ -12,12 +12,14 @@ router = APIRouter()
 async def health(inside: InsideDep) -> JSONResponse:
     """200 while every part runs, else 503. A cloud that is away is no ill health: the facility works alone."""
     parts = inside.parts()
+    link = inside.link.view()
     commits_ms = sorted(1_000 * s for s in inside.runtime.commits_real_s)
     body = {
         "facility_id": inside.facility_id,
         "healthy": not any(parts.values()),
         "parts": {name: problem or "running" for name, problem in parts.items()},
-        "cloud": "connected" if inside.link.view().connected else "away",
+        "cloud": "refuses this box" if link.refused else "connected" if link.connected else "away",
+        "cloud_problem": link.problem,
         "inputs_waiting": inside.runtime.waiting,
         "commit_ms": {f"p{q}": round(_quantile(commits_ms, q), 3) for q in (50, 99)},
         "unread_decisions": inside.store.unread_decisions(),

@@ -2,15 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from prometheus_client import Histogram
 
+from edge.commands import Commands
 from edge.link import Link
 from edge.rules.inputs import Answer, Input
 from edge.rules.state import FacilityState
 from edge.runtime import Runtime, RuntimeStoppedError
+from edge.stations import StationServer
 from edge.store import Store
 from edge.tokens import Bearer, bearer_of
 from shared.clock import Clock
@@ -27,6 +31,10 @@ class Inside:
     link: Link
     bearers: Mapping[str, Bearer]
     parts: Callable[[], Mapping[str, str | None]]
+    commands: Commands
+    commits: Histogram
+    data_dir: Path
+    stations: StationServer
 
 
 def _inside(request: Request) -> Inside:

@@ -18,14 +18,15 @@ async def _http_problem(_: Request, error: Exception) -> JSONResponse:
     status = error.status_code if isinstance(error, StarletteHTTPException) else 500
     detail = error.detail if isinstance(error, StarletteHTTPException) else "unexpected"
     headers = error.headers if isinstance(error, StarletteHTTPException) else None
-    return _problem(status, detail, headers)
+    return problem(status, detail, headers)
 
 
 async def _request_problem(_: Request, error: Exception) -> JSONResponse:
     found = error.errors() if isinstance(error, RequestValidationError) else []
-    return _problem(422, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found), None)
+    return problem(422, "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in found))
 
 
-def _problem(status: int, detail: str, headers: Mapping[str, str] | None) -> JSONResponse:
-    body = {"type": "about:blank", "status": status, "detail": detail}
+def problem(status: int, detail: str, headers: Mapping[str, str] | None = None, **more: object) -> JSONResponse:
+    """A problem; ``more`` are members of its own (RFC 9457, 3.2)."""
+    body = {"type": "about:blank", "status": status, "detail": detail, **more}
     return JSONResponse(body, status, headers=dict(headers or {}), media_type="application/problem+json")

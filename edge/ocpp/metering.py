@@ -8,6 +8,7 @@ reading is believable next to the one before it is for the rules.
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from edge.ocpp.moments import instant
@@ -18,22 +19,25 @@ POWER = "Power.Active.Import"
 STATE_OF_CHARGE = "SoC"
 _KEPT = frozenset((REGISTER, POWER, STATE_OF_CHARGE))
 
-_VALUE_MAX = 10**12
+VALUE_MAX = 10**12
 """A register beyond a terawatt-hour is nonsense."""
 _MULTIPLIER_MAX = 9
 _TOTAL = ""
 _LINES = ("L1", "L2", "L3")
+_NEARNESS = MappingProxyType({"Outlet": 3, "Cable": 2, "Inlet": 1})
+"""How well a place of metering says what a car got. What the car itself says (EV) comes last; it is no meter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """The newest of each quantity in one message. ``at_ms`` is the station's time of the register, or of the newest
-    value when the message has no register."""
+    value when the message has no register. ``signed``: the register came with the meter's own signature."""
 
     at_ms: int
     register_wh: int | None = None
     power_w: int | None = None
     soc_pct: int | None = None
+    signed: bool = False
 
     @property
     def empty(self) -> bool:
@@ -48,6 +52,7 @@ class _Sample(NamedTuple):
     location: str
     context: str
     value: float
+    signed: bool
 
 
 def read(meter_values: Sequence[Payload], *, received_at_ms: int, context: str = "") -> Reading:
@@ -59,10 +64,11 @@ def read(meter_values: Sequence[Payload], *, received_at_ms: int, context: str =
     charge = _best(samples, STATE_OF_CHARGE, context)
     newest_ms = max((s.at_ms for s in samples), default=received_at_ms)
     return Reading(
-        at_ms=register[1] if register else newest_ms,
-        register_wh=round(register[0]) if register and register[0] >= 0 else None,
-        power_w=max(0, round(power[0])) if power else None,
-        soc_pct=round(charge[0]) if charge and 0 <= charge[0] <= 100 else None,
+        at_ms=register.at_ms if register else newest_ms,
+        register_wh=round(register.value) if register and register.value >= 0 else None,
+        power_w=max(0, round(power.value)) if power else None,
+        soc_pct=round(charge.value) if charge and 0 <= charge.value <= 100 else None,
+        signed=register is not None and register.value >= 0 and register.signed,
     )
 
 
@@ -83,6 +89,7 @@ def _samples(meter_values: Sequence[Payload], received_at_ms: int) -> Iterable[_
                     location=sampled.get("location", "Outlet"),
                     context=sampled.get("context", "Sample.Periodic"),
                     value=value,
+                    signed=bool(sampled.get("signedMeterValue")),
                 )
 
 
@@ -92,18 +99,28 @@ def _base_value(value: Any, unit_of_measure: Payload) -> float | None:
         return None
     kilo = str(unit_of_measure.get("unit", "")).strip().lower().startswith("k")
     scaled = value * 10.0**multiplier * (1_000 if kilo else 1)
-    return scaled if math.isfinite(scaled) and abs(scaled) <= _VALUE_MAX else None
+    return scaled if math.isfinite(scaled) and abs(scaled) <= VALUE_MAX else None
 
 
-def _best(samples: Sequence[_Sample], measurand: str, context: str) -> tuple[float, int] | None:
-    """A value and its time: of the preferred context, at the outlet, newest, as a total before as a sum of lines."""
+class _Chosen(NamedTuple):
+    value: float
+    at_ms: int
+    signed: bool
+
+
+def _best(samples: Sequence[_Sample], measurand: str, context: str) -> _Chosen | None:
+    """Of the preferred context, as near to the car as it is metered, as a total before as a sum of lines, newest."""
     found = [s for s in samples if s.measurand == measurand]
     if not found:
         return None
-    total = [s for s in found if s.phase == _TOTAL]
-    chosen = max(total or found, key=lambda s: (s.context == context, s.location == "Outlet", s.at_ms, s.order))
-    if chosen.phase == _TOTAL:
-        return chosen.value, chosen.at_ms
-    alike = [s for s in found if (s.at_ms, s.context, s.location) == (chosen.at_ms, chosen.context, chosen.location)]
-    by_line = {s.phase.removesuffix("-N"): s.value for s in alike if s.phase.removesuffix("-N") in _LINES}
-    return (sum(by_line.values()), chosen.at_ms) if by_line else None
+    best = max(
+        found,
+        key=lambda s: (s.context == context, _NEARNESS.get(s.location, 0), s.phase == _TOTAL, s.at_ms, s.order),
+    )
+    if best.phase == _TOTAL:
+        return _Chosen(best.value, best.at_ms, best.signed)
+    alike = [s for s in found if (s.at_ms, s.context, s.location) == (best.at_ms, best.context, best.location)]
+    by_line = {s.phase.removesuffix("-N"): s for s in alike if s.phase.removesuffix("-N") in _LINES}
+    if not by_line:
+        return None
+    return _Chosen(sum(s.value for s in by_line.values()), best.at_ms, all(s.signed for s in by_line.values()))

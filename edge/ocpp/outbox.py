@@ -1,7 +1,7 @@
 """The calls to one station that wait for their turn, because only one may be open (OCPP 2.0.1 part 4, 4.1.1)."""
 
 from collections import deque
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -34,6 +34,17 @@ class Outbox(Generic[Item]):
         if self._urgent:
             return self._urgent.pop(next(iter(self._urgent)))
         return self._ordinary.popleft() if self._ordinary else None
+
+    def ordinary(self) -> tuple[Item, ...]:
+        """The ordinary items that wait, in their order."""
+        return tuple(self._ordinary)
+
+    def withdraw(self, unwanted: Callable[[Item], bool]) -> list[Item]:
+        """Take out the ordinary items that nobody wants any more, and return them."""
+        gone = [item for item in self._ordinary if unwanted(item)]
+        if gone:
+            self._ordinary = deque(item for item in self._ordinary if not unwanted(item))
+        return gone
 
     def drain(self) -> list[Item]:
         """Everything that waits, taken out, in the order in which it would have gone."""

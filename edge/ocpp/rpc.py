@@ -28,6 +28,10 @@ DESCRIPTION_MAX = 255
 UNREADABLE_ID = "-1"
 """The message id of a CALLERROR when the one that it answers cannot be read."""
 
+BOTH_WAYS = "DataTransfer"
+"""The one action that stations and CSMS may both call."""
+
+_INTEGER_END = 10**DIGITS_MAX
 _CALL, _CALL_RESULT, _CALL_ERROR = 2, 3, 4
 
 
@@ -63,11 +67,18 @@ Validator = Callable[[object], Problem | None]
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """One OCPP version as the framework sees it: a validator per action, and which actions a station may call."""
+    """One OCPP version as the framework sees it: a validator per action, which actions a station may call, and its own
+    words for the error codes that 2.0.1 spells otherwise."""
 
     requests: Mapping[str, Validator]
     responses: Mapping[str, Validator]
     from_station: frozenset[str]
+
+    def goes_to_station(self, action: str) -> bool:
+        """Whether this version has an action that a CSMS may call."""
+        return action in self.requests and (action not in self.from_station or action == BOTH_WAYS)
+
+    codes: Mapping[ErrorCode, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,31 +154,35 @@ class Conversation:
     def receive(self, frame: str | bytes) -> Received:
         """What a frame says. Never raises; a Violation carries the CALLERROR to send."""
         if not isinstance(frame, str):
-            return _violation(
+            return self._violation(
                 UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR, "OCPP-J frames are text, this one is binary"
             )
         if len(frame) > FRAME_BYTES_MAX:
-            return _unreadable(f"the frame has {len(frame)} characters, {FRAME_BYTES_MAX} are allowed")
+            return self._unreadable(f"the frame has {len(frame)} characters, {FRAME_BYTES_MAX} are allowed")
         try:
             message = _DECODER.decode(frame)
         except (ValueError, RecursionError) as error:
-            return _unreadable(f"the frame is not acceptable JSON: {error}")
+            return self._unreadable(f"the frame is not acceptable JSON: {error}")
         if not isinstance(message, list) or not message or type(message[0]) is not int:
-            return _unreadable("a message is an array that begins with its message type number")
+            return self._unreadable("a message is an array that begins with its message type number")
         kind, *rest = message
         if kind in (_CALL_RESULT, _CALL_ERROR):
             return self._answer(kind, rest) if _storable(frame, message) else Ignored("an answer that cannot be kept")
         if kind != _CALL:
             text = f"message type {kind} is none of 2 (CALL), 3 (CALLRESULT), 4 (CALLERROR)"
-            return _violation(_message_id(rest), ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, text)
+            return self._violation(_message_id(rest), ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, text)
         if not _storable(frame, message):
             text = f"text holds NUL or half a surrogate pair, or values nest deeper than {DEPTH_MAX}"
-            return _violation(_message_id(rest), ErrorCode.FORMAT_VIOLATION, text)
+            return self._violation(_message_id(rest), ErrorCode.FORMAT_VIOLATION, text)
         return self._call(rest)
 
     def answer(self, message_id: str, payload: Payload) -> str:
         """The CALLRESULT frame for a station's call."""
         return _ENCODE([_CALL_RESULT, message_id, payload])
+
+    def refuse(self, message_id: str, problem: Problem) -> str:
+        """The CALLERROR frame for a station's call that is as its schema asks and is refused all the same."""
+        return self._call_error(message_id, problem)
 
     def call(self, message_id: str, action: str, payload: Payload, *, deadline_real_s: float) -> str:
         """The CALL frame, which is open from now on. Raises RuntimeError while another one is."""
@@ -186,15 +201,15 @@ class Conversation:
     def _call(self, rest: list[Any]) -> Received:
         message_id = _message_id(rest)
         if message_id == UNREADABLE_ID:
-            return _unreadable(f"a message id is a string of 1 to {MESSAGE_ID_MAX} characters")
+            return self._unreadable(f"a message id is a string of 1 to {MESSAGE_ID_MAX} characters")
         if len(rest) != 3:
             text = f"a CALL has 4 elements (type, message id, action, payload), this one has {len(rest) + 1}"
-            return _violation(message_id, ErrorCode.PROTOCOL_ERROR, text)
+            return self._violation(message_id, ErrorCode.PROTOCOL_ERROR, text)
         _, action, payload = rest
         if not isinstance(action, str):
-            return _violation(message_id, ErrorCode.RPC_FRAMEWORK_ERROR, "the action of a CALL is a string")
+            return self._violation(message_id, ErrorCode.RPC_FRAMEWORK_ERROR, "the action of a CALL is a string")
         if (problem := self._judge(action, payload)) is not None:
-            return Violation(problem, _call_error(message_id, problem))
+            return Violation(problem, self._call_error(message_id, problem))
         return Call(message_id, action, payload)
 
     def _judge(self, action: str, payload: object) -> Problem | None:
@@ -221,24 +236,22 @@ class Conversation:
         validate = self._dialect.responses[answered.action]
         return Answered(answered.message_id, answered.action, payload, validate(payload))
 
+    def _unreadable(self, description: str) -> Violation:
+        return self._violation(UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR, description)
+
+    def _violation(self, message_id: str, code: ErrorCode, description: str) -> Violation:
+        problem = Problem(code, description)
+        return Violation(problem, self._call_error(message_id, problem))
+
+    def _call_error(self, message_id: str, problem: Problem) -> str:
+        word = self._dialect.codes.get(problem.code, problem.code)
+        described = problem.description[:DESCRIPTION_MAX]
+        return _ENCODE([_CALL_ERROR, message_id, word, described, dict(problem.details)])
+
 
 def _message_id(rest: list[Any]) -> str:
     readable = rest and isinstance(rest[0], str) and 0 < len(rest[0]) <= MESSAGE_ID_MAX
     return rest[0] if readable else UNREADABLE_ID
-
-
-def _unreadable(description: str) -> Violation:
-    return _violation(UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR, description)
-
-
-def _violation(message_id: str, code: ErrorCode, description: str) -> Violation:
-    problem = Problem(code, description)
-    return Violation(problem, _call_error(message_id, problem))
-
-
-def _call_error(message_id: str, problem: Problem) -> str:
-    described = problem.description[:DESCRIPTION_MAX]
-    return _ENCODE([_CALL_ERROR, message_id, problem.code, described, dict(problem.details)])
 
 
 def _storable(frame: str, message: list[Any]) -> bool:
@@ -273,10 +286,15 @@ def _integer(digits: str) -> int:
 
 
 def _number(digits: str) -> float:
+    """Some stations write 1 as 1.0, and the schemas take it for the integer that it is; so do we."""
     value = float(digits)
     if not math.isfinite(value):
         raise ValueError("a number beyond the range of a double")
-    return value
+    if not value.is_integer():
+        return value
+    if abs(value) >= _INTEGER_END:
+        raise ValueError(f"a whole number of more than {DIGITS_MAX} digits")
+    return int(value)
 
 
 def _constant(name: str) -> float:

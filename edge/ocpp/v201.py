@@ -1,7 +1,8 @@
 """OCPP 2.0.1, from the station: what each of its 25 messages means to the rules, and how it is answered (part 2).
 
-Every message gets the answer its schema asks for. What the product does not do yet is refused in the word that the
-specification has for it (``UnknownVendorId``, ``Failed``, ``Rejected``), so that a station goes on without it.
+Every message gets the answer its schema asks for. What the product does not do is refused in the word that the
+specification has for it (``UnknownVendorId``, ``Failed``, ``Rejected``), so that a station goes on without it. Reports
+are in ``v201_reports``.
 """
 
 from types import MappingProxyType
@@ -12,6 +13,7 @@ from ocpp.v201.enums import (
     DataTransferStatusEnumType,
     GenericStatusEnumType,
     GetCertificateStatusEnumType,
+    IdTokenEnumType,
     Iso15118EVCertificateStatusEnumType,
     MessageFormatEnumType,
     NotifyEVChargingNeedsStatusEnumType,
@@ -20,7 +22,7 @@ from ocpp.v201.enums import (
     TransactionEventEnumType,
 )
 
-from edge.ocpp import metering, v201_calls, v201_orders
+from edge.ocpp import metering, v201_by_hand, v201_calls, v201_orders, v201_reports
 from edge.ocpp.moments import instant, written
 from edge.ocpp.rpc import Payload
 from edge.ocpp.version import Handler, Request, Version
@@ -32,12 +34,15 @@ from edge.rules.inputs import (
     ConnectorReported,
     Input,
     MeterReported,
+    NeedsTaken,
     TransactionReported,
 )
 
 HEARTBEAT_INTERVAL_S = 300
 """Lived time. Its answer sets the station's clock (G02), on which leases lean; that a station is dead is seen sooner,
 by the pings of the connection."""
+BOOT_AGAIN_S = 60
+"""When a station that was not accepted asks again (B02, B03)."""
 _MESSAGE_MAX = 512
 _CONTEXT_OF = MappingProxyType(
     {
@@ -103,6 +108,8 @@ def _transaction(asked: Request) -> tuple[Input, ...]:
             power_w=reading.power_w,
             soc_pct=reading.soc_pct,
             stopped_reason=about.get("stoppedReason"),
+            remote_start_id=about.get("remoteStartId"),
+            signed=reading.signed,
             matches=asked.matches,
         ),
     )
@@ -131,10 +138,11 @@ def _time(asked: Request, _answer: Answer | None) -> Payload:
 
 
 def _registered(asked: Request, _answer: Answer | None) -> Payload:
+    accepted = asked.registration == RegistrationStatusEnumType.accepted
     return {
         "currentTime": written(asked.received_at_ms),
-        "interval": HEARTBEAT_INTERVAL_S,
-        "status": RegistrationStatusEnumType.accepted,
+        "interval": HEARTBEAT_INTERVAL_S if accepted else BOOT_AGAIN_S,
+        "status": asked.registration,
     }
 
 
@@ -142,6 +150,8 @@ def _token_info(answer: Authorization) -> Payload:
     info: Payload = {"status": answer.status}
     if answer.reason and answer.status != AuthorizationStatusEnumType.accepted:
         info["personalMessage"] = {"format": MessageFormatEnumType.utf8, "content": answer.reason[:_MESSAGE_MAX]}
+    if answer.group_id:
+        info["groupIdToken"] = {"idToken": answer.group_id, "type": IdTokenEnumType.central}
     return info
 
 
@@ -169,15 +179,20 @@ def _no_certificate_status(_asked: Request, _answer: Answer | None) -> Payload:
     return {"status": GetCertificateStatusEnumType.failed}
 
 
-def _not_signed(_asked: Request, _answer: Answer | None) -> Payload:
+def _signing(asked: Request, _answer: Answer | None) -> Payload:
     """A02: a request that goes to no certificate authority is Rejected, or the station would wait for a certificate."""
+    if asked.signs:
+        return {"status": GenericStatusEnumType.accepted}
     reason = {"reasonCode": "UnsupportedRequest", "additionalInfo": "this CSMS signs no certificates"}
     return {"status": GenericStatusEnumType.rejected, "statusInfo": reason}
 
 
-def _needs_unserved(_asked: Request, _answer: Answer | None) -> Payload:
-    """K15: no schedule will be made for these needs; the limit in force stays (Rejected: service not available)."""
-    return {"status": NotifyEVChargingNeedsStatusEnumType.rejected}
+def _needs_taken(_asked: Request, answer: Answer | None) -> Payload:
+    """K15: Processing, because the limit in force stays until the sharing of power gives another one; a station that
+    is told Accepted waits for a schedule of its own. Rejected: no such EVSE here."""
+    taken = isinstance(answer, NeedsTaken) and answer.taken
+    status = NotifyEVChargingNeedsStatusEnumType
+    return {"status": status.processing if taken else status.rejected}
 
 
 def _schedule_noted(_asked: Request, _answer: Answer | None) -> Payload:
@@ -185,35 +200,33 @@ def _schedule_noted(_asked: Request, _answer: Answer | None) -> Payload:
     return {"status": GenericStatusEnumType.accepted}
 
 
-_NOTED = Handler(_nothing, _empty)
-
 HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
     {
         Action.authorize: Handler(_authorize, _authorized),
-        Action.boot_notification: Handler(_booted, _registered),
-        Action.cleared_charging_limit: _NOTED,
+        Action.boot_notification: Handler(_booted, _registered, v201_reports.boot),
+        Action.cleared_charging_limit: Handler(_nothing, _empty, v201_reports.cleared_limit),
         Action.data_transfer: Handler(_nothing, _unknown_vendor),
-        Action.firmware_status_notification: _NOTED,
+        Action.firmware_status_notification: Handler(v201_reports.firmware_status, _empty),
         Action.get_15118_ev_certificate: Handler(_nothing, _no_contract_certificate),
         Action.get_certificate_status: Handler(_nothing, _no_certificate_status),
         Action.heartbeat: Handler(_nothing, _time),
-        Action.log_status_notification: _NOTED,
-        Action.meter_values: Handler(_metered, _empty),
-        Action.notify_charging_limit: _NOTED,
-        Action.notify_customer_information: _NOTED,
-        Action.notify_display_messages: _NOTED,
-        Action.notify_ev_charging_needs: Handler(_nothing, _needs_unserved),
-        Action.notify_ev_charging_schedule: Handler(_nothing, _schedule_noted),
-        Action.notify_event: _NOTED,
-        Action.notify_monitoring_report: _NOTED,
-        Action.notify_report: _NOTED,
-        Action.publish_firmware_status_notification: _NOTED,
-        Action.report_charging_profiles: _NOTED,
-        Action.reservation_status_update: _NOTED,
-        Action.security_event_notification: _NOTED,
-        Action.sign_certificate: Handler(_nothing, _not_signed),
+        Action.log_status_notification: Handler(v201_reports.log_status, _empty),
+        Action.meter_values: Handler(_metered, _empty, v201_reports.signed_values),
+        Action.notify_charging_limit: Handler(_nothing, _empty, v201_reports.charging_limit),
+        Action.notify_customer_information: Handler(_nothing, _empty, v201_reports.customer),
+        Action.notify_display_messages: Handler(_nothing, _empty, v201_reports.display_messages),
+        Action.notify_ev_charging_needs: Handler(v201_reports.needs_reported, _needs_taken, v201_reports.needs),
+        Action.notify_ev_charging_schedule: Handler(_nothing, _schedule_noted, v201_reports.ev_schedule),
+        Action.notify_event: Handler(_nothing, _empty, v201_reports.events),
+        Action.notify_monitoring_report: Handler(_nothing, _empty, v201_reports.monitoring_report),
+        Action.notify_report: Handler(_nothing, _empty, v201_reports.report),
+        Action.publish_firmware_status_notification: Handler(v201_reports.publish_status, _empty),
+        Action.report_charging_profiles: Handler(_nothing, _empty, v201_reports.profiles),
+        Action.reservation_status_update: Handler(v201_reports.reservation, _empty),
+        Action.security_event_notification: Handler(v201_reports.security_reported, _empty, v201_reports.security),
+        Action.sign_certificate: Handler(_nothing, _signing),
         Action.status_notification: Handler(_status, _empty),
-        Action.transaction_event: Handler(_transaction, _transaction_booked),
+        Action.transaction_event: Handler(_transaction, _transaction_booked, v201_reports.signed_values),
     }
 )
 
@@ -229,4 +242,6 @@ VERSION = Version(
     order_call=v201_orders.order_call,
     order_result=v201_orders.order_result,
     settings_calls=v201_calls.settings_calls,
+    inventory_call=v201_calls.inventory_call,
+    why_not_by_hand=v201_by_hand.why_not,
 )

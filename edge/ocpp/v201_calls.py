@@ -12,6 +12,7 @@ from ocpp.v201.enums import (
     ChargingProfileStatusEnumType,
     ChargingRateUnitEnumType,
     GetVariableStatusEnumType,
+    ReportBaseEnumType,
 )
 
 from edge.ocpp.metering import POWER, REGISTER, STATE_OF_CHARGE
@@ -27,8 +28,15 @@ LEASE_STACK_LEVEL = 1
 VOLTAGE_V = 240
 """Between line and neutral. The highest nominal one, so that amperes made of watts never add up to more watts."""
 
-_SMART_CHARGING, _RATE_UNIT = "SmartChargingCtrlr", "RateUnit"
+SMART_CHARGING = "SmartChargingCtrlr"
+_RATE_UNIT = "RateUnit"
 _EVSE, _SUPPLY_PHASES = "EVSE", "SupplyPhases"
+
+
+def profile_ids(station: Station) -> frozenset[int]:
+    """The ids of every profile that a limit of this station may have."""
+    levels = (FALLBACK_STACK_LEVEL, LEASE_STACK_LEVEL)
+    return frozenset(evse.evse_id * 10 + level for evse in station.evses for level in levels)
 
 
 def limit_call(setpoint: LimitSetpoint, unit: LimitUnit) -> CallBody:
@@ -40,18 +48,18 @@ def limit_call(setpoint: LimitSetpoint, unit: LimitUnit) -> CallBody:
     lease = setpoint.until_ms is not None
     stack_level = LEASE_STACK_LEVEL if lease else FALLBACK_STACK_LEVEL
     profile_id = setpoint.evse_id * 10 + stack_level
-    schedule: Payload = {"id": profile_id, **_schedule(setpoint.limit_w, unit)}
+    scheduled: Payload = {"id": profile_id, **schedule(setpoint.limit_w, unit)}
     profile: Payload = {
         "id": profile_id,
         "stackLevel": stack_level,
         "chargingProfilePurpose": ChargingProfilePurposeEnumType.tx_default_profile,
         "chargingProfileKind": ChargingProfileKindEnumType.absolute if lease else ChargingProfileKindEnumType.relative,
-        "chargingSchedule": [schedule],
+        "chargingSchedule": [scheduled],
     }
     if setpoint.until_ms is not None:
-        profile["validFrom"] = schedule["startSchedule"] = written(setpoint.from_ms)
+        profile["validFrom"] = scheduled["startSchedule"] = written(setpoint.from_ms)
         profile["validTo"] = written(setpoint.until_ms)
-        schedule["duration"] = max(1, (setpoint.until_ms - setpoint.from_ms) // SECOND_MS)
+        scheduled["duration"] = max(1, (setpoint.until_ms - setpoint.from_ms) // SECOND_MS)
     return CallBody(Action.set_charging_profile, {"evseId": setpoint.evse_id, "chargingProfile": profile})
 
 
@@ -71,7 +79,7 @@ def unit_question(station: Station) -> CallBody | None:
     """Ask an AC station which units it takes and on how many phases it is fed; a DC station's limits are always W."""
     if station.level is ChargerLevel.DCFC:
         return None
-    asked = [_variable(_SMART_CHARGING, _RATE_UNIT)]
+    asked = [_variable(SMART_CHARGING, _RATE_UNIT)]
     asked += [_variable(_EVSE, _SUPPLY_PHASES, evse_id=evse.evse_id) for evse in station.evses]
     return CallBody(Action.get_variables, {"getVariableData": asked})
 
@@ -95,11 +103,22 @@ def settings_calls(station: Station, power: PowerSettings) -> tuple[CallBody, ..
     """One SetVariables per setting, because some stations refuse a whole list for one item in it.
 
     A transaction starts when the car is plugged in and authorised, and ends when it is unplugged (E01, E06): the time a
-    full car stays on the cable belongs to it, and only so can idle time be billed.
+    full car stays on the cable belongs to it, and only so can idle time be billed. A token that was refused gets no
+    energy and one that was never told starts nothing while the link is down, because the power books lean on both; nor
+    is one taken from a cache, which would outlive the visit that made it good. The measurands go twice, the register
+    alone first: a station that lacks one of the list refuses all of it.
     """
     measurands = [REGISTER, POWER] + ([STATE_OF_CHARGE] if station.level is ChargerLevel.DCFC else [])
     settings = (
+        ("AuthCtrlr", "OfflineTxForUnknownIdEnabled", "false"),
+        ("TxCtrlr", "StopTxOnInvalidId", "true"),
+        ("TxCtrlr", "MaxEnergyOnInvalidId", "0"),
+        ("AuthCtrlr", "LocalPreAuthorize", "false"),
+        ("AuthCacheCtrlr", "Enabled", "false"),
+        ("LocalAuthListCtrlr", "Enabled", "true"),
+        ("AuthCtrlr", "LocalAuthorizeOffline", "true"),
         ("SampledDataCtrlr", "TxUpdatedInterval", str(power.meter_interval_s)),
+        ("SampledDataCtrlr", "TxUpdatedMeasurands", REGISTER),
         ("SampledDataCtrlr", "TxUpdatedMeasurands", ",".join(measurands)),
         ("SampledDataCtrlr", "TxStartedMeasurands", REGISTER),
         ("SampledDataCtrlr", "TxEndedMeasurands", REGISTER),
@@ -114,7 +133,8 @@ def settings_calls(station: Station, power: PowerSettings) -> tuple[CallBody, ..
     )
 
 
-def _schedule(limit_w: int, unit: LimitUnit) -> Payload:
+def schedule(limit_w: int, unit: LimitUnit) -> Payload:
+    """The fields of a ChargingScheduleType that hold one limit; OCPP 1.6 names them alike."""
     if isinstance(unit, InWatts):
         period: Payload = {"startPeriod": 0, "limit": limit_w}
         return {"chargingRateUnit": ChargingRateUnitEnumType.watts, "chargingSchedulePeriod": [period]}
@@ -122,6 +142,11 @@ def _schedule(limit_w: int, unit: LimitUnit) -> Payload:
     limit_a = limit_w * 10 // (unit.voltage_v * unit.phases) / 10
     period = {"startPeriod": 0, "limit": limit_a, "numberPhases": unit.phases}
     return {"chargingRateUnit": ChargingRateUnitEnumType.amps, "chargingSchedulePeriod": [period]}
+
+
+def inventory_call(request_id: int) -> CallBody:
+    """Ask for the whole device model (B07); it comes as NotifyReport."""
+    return CallBody(Action.get_base_report, {"requestId": request_id, "reportBase": ReportBaseEnumType.full_inventory})
 
 
 def _variable(component: str, variable: str, evse_id: int | None = None) -> Payload:

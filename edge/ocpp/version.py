@@ -7,28 +7,41 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge.ocpp.notes import Change
 from edge.ocpp.rpc import Answered, Payload, Refused
 from edge.rules.inputs import NO_MATCHES, Answer, Input, LimitSetpoint, Matches, OrderOutcome
 from edge.rules.orders import Order
-from shared.facilities import PowerSettings, Station
+from shared.facilities import ChargerLevel, PowerSettings, Station
+
+Registration = Literal["Accepted", "Pending", "Rejected"]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A station's call, valid by its schema. ``matches`` is what the store holds for its id token."""
+    """A station's call, valid by its schema. ``matches`` is what the store holds for its id token, ``registration``
+    what a boot is to be answered (B01 to B03), ``signs`` whether a certificate request will be passed on."""
 
     station_id: str
     payload: Payload
     received_at_ms: int
     matches: Matches = NO_MATCHES
+    registration: Registration = "Accepted"
+    signs: bool = False
+
+
+def no_notes(_asked: Request) -> tuple[Change, ...]:
+    """For messages that say nothing that is to be read back."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """What one action means: inputs for the rules, and, once those are durable, the answer to the station."""
+    """What one action means: inputs for the rules, and, once those are durable, the answer to the station. ``notes``:
+    what it says of the station for people to read back."""
 
     inputs: Callable[[Request], tuple[Input, ...]]
     answer: Callable[[Request, Answer | None], Payload]
+    notes: Callable[[Request], tuple[Change, ...]] = no_notes
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +68,25 @@ class InAmps:
 LimitUnit = InWatts | InAmps
 
 
+def configured_unit(station: Station) -> LimitUnit | None:
+    """The unit of a station whose EVSEs are configured to take only one; None when it is to be asked."""
+    units = {evse.limit_unit for evse in station.evses}
+    if station.level is ChargerLevel.DCFC or units == {"W"}:
+        return InWatts()
+    if "A" not in units:
+        return None
+    return configured_amps(station)
+
+
+def configured_amps(station: Station) -> InAmps:
+    """Amperes over the lines that a station is fed by. With lines that are not known, or not alike, the most there may
+    be counts, so that the amperes sent stay on the safe side."""
+    most = 1 if station.level is ChargerLevel.LEVEL1 else 3
+    # Two lines carry one current, between them; ``voltage_v`` is then the one between them.
+    lines = [{0: most, 3: 3}.get(len(evse.phases) // 2, 1) for evse in station.evses]
+    return InAmps(max(evse.voltage_v for evse in station.evses), max(lines))
+
+
 @dataclass(frozen=True, slots=True)
 class LimitOutcome:
     outcome: Literal["ACCEPTED", "REJECTED", "UNKNOWN", "UNSENT"]
@@ -70,6 +102,18 @@ class OrderResult:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+def limits_are_the_books(_station: Station, action: str, payload: Payload) -> str | None:
+    """Why a message may not be sent by hand: a limit that the books do not know may not be set, nor one be cleared."""
+    if action in ("SetChargingProfile", "ClearChargingProfile") or "chargingProfile" in payload:
+        return f"{action} would change limits behind the back of the power books: set a limit by its own operation"
+    return None
+
+
+def no_inventory(_request_id: int) -> CallBody | None:
+    """For a version whose stations have no device model to report."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class Version:
     """One OCPP version.
@@ -80,6 +124,8 @@ class Version:
     ``order_call`` and ``order_result``: an order as a call (None: this version has no word for it, nothing is sent),
     and what the answer to it means.
     ``settings_calls``: what every station is told once per connection; it may refuse each.
+    ``inventory_call``: asks for all that a station can report of itself, under a request id.
+    ``why_not_by_hand``: why a message that a person wants to send may not be; None when it may.
     """
 
     name: str
@@ -93,3 +139,5 @@ class Version:
     order_call: Callable[[Order], CallBody | None]
     order_result: Callable[[Order, Answered | Refused], OrderResult]
     settings_calls: Callable[[Station, PowerSettings], tuple[CallBody, ...]]
+    inventory_call: Callable[[int], CallBody | None] = no_inventory
+    why_not_by_hand: Callable[[Station, str, Payload], str | None] = limits_are_the_books

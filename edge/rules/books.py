@@ -9,12 +9,15 @@ have, and may hold until ``until_ms`` plus that drift.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edge.rules.budget import Budget
+from edge.rules.phases import WHOLE, Weights, load_w, under_w, weights
 from edge.rules.state import FacilityState, Lease, Promises, TransactionState, evse_key
 from shared.clock import SECOND_MS
 from shared.facilities import Evse, Facility
 
-SETTLE_MS = 30_000
-"""A reading taken sooner than this after a limit began says nothing about obedience: cars ramp for some seconds."""
+SETTLE_MS = 10_000
+"""A reading taken sooner than this after a limit began says nothing about obedience: cars follow a pilot signal within
+5 s (IEC 61851-1), fast chargers ramp a little longer."""
 OBEDIENCE_PCT = 105
 """Above this share of its limit an EVSE is reserved at what it draws."""
 
@@ -34,6 +37,12 @@ class Site:
     connected: bool
     promises: Promises
     transaction: TransactionState | None
+    weights: Weights = (WHOLE,)
+
+    def leases(self) -> list[Lease]:
+        """Every lease that may be in force."""
+        accepted = self.promises.accepted
+        return self.promises.pending if accepted is None else [accepted, *self.promises.pending]
 
     def base_w(self) -> int:
         """What it may draw when no lease covers it. Without a fallback: its rating while a car is being charged, or
@@ -68,19 +77,28 @@ class Site:
         return max(worst_w, self.drawn_above_w(worst_w))
 
     def drawn_above_w(self, limit_w: int) -> int:
-        """What it is seen to draw, if that is above a limit that it had time to obey; else 0."""
+        """What it is seen to draw, if that is above a limit that it had time to obey; in quarantine the most that it
+        drew since; else 0. Without a car it draws nothing."""
+        breach = self.promises.breach
+        kept_w = 0 if breach is None or self.transaction is None else breach.drawn_w
+        return max(self.over_w(limit_w), kept_w if kept_w > limit_w else 0)
+
+    def over_w(self, limit_w: int) -> int:
+        """What its last reading shows, if that is above a limit that it had time to obey; else 0."""
         running, accepted = self.transaction, self.promises.accepted
-        if running is None or running.power_w is None:
+        if running is None or running.power_w is None or running.power_w * 100 <= limit_w * OBEDIENCE_PCT:
             return 0
-        since_ms = running.started_ms if accepted is None else accepted.from_ms
-        settled = running.metered_ms >= since_ms + SETTLE_MS
-        return running.power_w if settled and running.power_w * 100 > limit_w * OBEDIENCE_PCT else 0
+        since_ms = running.started_ms if accepted is None else max(accepted.from_ms, running.started_ms)
+        return running.power_w if running.metered_ms >= since_ms + SETTLE_MS else 0
 
 
 def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> list[Site]:
     """Every EVSE of the facility, in configured order, with its share of the fallbacks."""
-    running = {evse_key(t.station_id, t.evse_id): t for t in state.transactions.values()}
+    # One that is all but over counts only where no other has begun.
+    in_order = sorted(state.transactions.values(), key=lambda t: t.closing is None)
+    running = {evse_key(t.station_id, t.evse_id): t for t in in_order}
     found: list[Site] = []
+    weighed = weights(facility)
     for station, evse in ((s, e) for s in facility.stations for e in s.evses):
         key = evse_key(station.station_id, evse.evse_id)
         known = state.stations.get(station.station_id)
@@ -93,78 +111,115 @@ def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> 
                 connected=known is not None and known.connected,
                 promises=state.promises.get(key) or Promises(),
                 transaction=running.get(key),
+                weights=weighed[len(found)],
             )
         )
     return found
 
 
 class Books:
-    """The sum of worst cases over all EVSEs, at the instants at which it can be highest.
+    """The sum of worst cases over all EVSEs, at the instants at which it can be highest, on each row of the supply
+    (``edge/rules/phases.py``).
 
-    Between two such instants promises only end, so the sum only falls; checking these instants checks all. ``until_ms``
-    None means for ever.
+    Between two such instants promises only end and the budget does not fall, so checking these instants checks all.
+    ``until_ms`` None means for ever. The later instants are looked at only when somebody asks about them.
     """
 
-    def __init__(self, rows: Sequence[Site], facility: Facility, now_ms: int) -> None:
-        self._budget_w = facility.power.budget_w
-        self._drift_ms = facility.power.drift_s * SECOND_MS
+    def __init__(self, rows: Sequence[Site], budget: Budget, drift_s: int, now_ms: int) -> None:
+        self._budget = budget
+        self._drift_ms = drift_s * SECOND_MS
         self._now_ms = now_ms
         self._rows = {row.key: row for row in rows}
         self._columns: dict[int, dict[str, int]] = {}
-        self._totals: dict[int, int] = {}
+        self._totals: dict[int, list[int]] = {}
+        self._ahead = False
         self._look_at(now_ms)
-        for row in rows:
-            for lease in (row.promises.accepted, *row.promises.pending):
-                if lease is not None:
-                    self._look_at(self._lapse_ms(lease.until_ms))
 
     def _lapse_ms(self, until_ms: int) -> int:
         return until_ms - self._drift_ms + 1
 
     def _look_at(self, at_ms: int) -> None:
         if at_ms >= self._now_ms and at_ms not in self._columns:
-            column = {key: row.worst_w(at_ms, self._drift_ms) for key, row in self._rows.items()}
-            self._columns[at_ms] = column
-            self._totals[at_ms] = sum(column.values())
+            self._book(at_ms, {key: row.worst_w(at_ms, self._drift_ms) for key, row in self._rows.items()})
+
+    def _look_ahead(self) -> None:
+        """Look at every instant at which the sum may rise or the budget falls."""
+        if self._ahead:
+            return
+        self._ahead = True
+        instants = {at_ms for row in self._rows.values() for at_ms in self._lapses(row)}
+        instants.update(self._budget.falls_ms(self._now_ms))
+        ordered = sorted(at_ms for at_ms in instants if at_ms > self._now_ms)
+        columns: dict[int, dict[str, int]] = {at_ms: {} for at_ms in ordered}
+        for key, row in self._rows.items():
+            # The worst case of one EVSE changes only where one of its own promises does.
+            changes = self._lapses(row) | {x.until_ms + self._drift_ms + 1 for x in row.leases()}
+            worst_w, since_ms = self._columns[self._now_ms][key], self._now_ms
+            for at_ms in ordered:
+                if any(since_ms < change <= at_ms for change in changes):
+                    worst_w = row.worst_w(at_ms, self._drift_ms)
+                columns[at_ms][key], since_ms = worst_w, at_ms
+        for at_ms, column in columns.items():
+            self._book(at_ms, column)
+
+    def _lapses(self, row: Site) -> set[int]:
+        return {self._lapse_ms(lease.until_ms) for lease in row.leases()}
+
+    def _book(self, at_ms: int, column: dict[str, int]) -> None:
+        self._columns[at_ms] = column
+        totals = [sum(column.values())]
+        lines = range(1, max((len(row.weights) for row in self._rows.values()), default=1))
+        totals += [sum(load_w(w, self._rows[key].weights[i]) for key, w in column.items()) for i in lines]
+        self._totals[at_ms] = totals
 
     @property
     def total_w(self) -> int:
         """The worst case now."""
-        return self._totals[self._now_ms]
+        return self._totals[self._now_ms][0]
 
     def highest_w(self, key: str) -> int:
         """The worst case of one EVSE from now on."""
+        self._look_ahead()
         return max(column[key] for column in self._columns.values())
 
     def room_w(self, key: str, until_ms: int | None) -> int:
         """The highest limit for one EVSE until an instant that keeps the sum within the budget; negative when no limit
         does, because what comes after it would not fit."""
+        self._look_ahead()
         if until_ms is not None:
             self._look_at(self._lapse_ms(until_ms))
-        room_w = self._budget_w
-        for at_ms, column in self._columns.items():
-            free_w = self._budget_w - self._totals[at_ms] + column[key]
+        room_w = self._budget.at_w(self._now_ms)
+        for at_ms in self._columns:
+            free_w = self._free_w(key, at_ms)
             if until_ms is not None and at_ms >= self._lapse_ms(until_ms) and self._rows[key].base_w() > free_w:
                 return -1
             if until_ms is None or at_ms <= until_ms + self._drift_ms:
                 room_w = min(room_w, free_w)
         return room_w
 
+    def _free_w(self, key: str, at_ms: int) -> int:
+        """The most that one EVSE may draw at an instant beside all the others."""
+        had_w, budget_w = self._columns[at_ms][key], self._budget.at_w(at_ms)
+        weighed = zip(self._totals[at_ms], self._rows[key].weights, strict=True)
+        return min(under_w(budget_w - total_w + load_w(had_w, weight), weight) for total_w, weight in weighed if weight)
+
     def add(self, key: str, limit_w: int, until_ms: int | None) -> None:
         """Count a limit that is about to be sent. Raises BudgetError when it could lift the sum over the budget."""
+        self._look_ahead()
         if until_ms is not None:
             self._look_at(self._lapse_ms(until_ms))
         for at_ms, column in self._columns.items():
             may_w = limit_w if until_ms is None or at_ms <= until_ms + self._drift_ms else 0
             if until_ms is not None and at_ms >= self._lapse_ms(until_ms):
                 may_w = max(may_w, self._rows[key].base_w())
-            lift_w = max(0, may_w - column[key])
-            if lift_w and self._totals[at_ms] + lift_w > self._budget_w:
-                raise BudgetError(
-                    f"{key}: {limit_w} W would make {self._totals[at_ms] + lift_w} W of {self._budget_w} W"
-                )
-            column[key] += lift_w
-            self._totals[at_ms] += lift_w
+            if may_w <= column[key]:
+                continue
+            if may_w > self._free_w(key, at_ms):
+                total_w, budget_w = self._totals[at_ms][0] - column[key] + may_w, self._budget.at_w(at_ms)
+                raise BudgetError(f"{key}: {limit_w} W would make {total_w} W of {budget_w} W, or overload a line")
+            for i, weight in enumerate(self._rows[key].weights):
+                self._totals[at_ms][i] += load_w(may_w, weight) - load_w(column[key], weight)
+            column[key] = may_w
 
 
 def in_force(lease: Lease | None, now_ms: int) -> bool:

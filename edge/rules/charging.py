@@ -1,10 +1,12 @@
-"""Charging transactions: who may charge, and what each message of a station books.
+"""Charging transactions: what each message of a station books, whatever its order.
 
 A station's message is booked first and judged later: a late, repeated or reordered one changes nothing twice, because
 it is known by station, transaction and sequence number (OCPP 2.0.1 E01, E04). An ended transaction is immutable.
 """
 
-from edge.rules import authorization
+from dataclasses import replace
+
+from edge.rules import authorization, closing
 from edge.rules.authorization import Payer
 from edge.rules.inputs import (
     Authorization,
@@ -15,25 +17,35 @@ from edge.rules.inputs import (
     StationOpened,
     TransactionReported,
 )
-from edge.rules.payment import charging_use
-from edge.rules.state import TransactionState, transaction_key
+from edge.rules.reckoning import MeterPoint, Sum, state_at
+from edge.rules.state import Closing, TransactionState, connector_key, evse_key, transaction_key
 from edge.rules.turn import Turn
+from shared.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
 from shared.events import (
     ChargingStateChanged,
     ConnectorStatusChanged,
     EnergyMetered,
+    MessageHeard,
     StationBooted,
     StationConnected,
     StationDisconnected,
     TransactionAuthorized,
-    TransactionEnded,
     TransactionStarted,
 )
 
+AHEAD_MS = 5 * MINUTE_MS
+BEHIND_MS = 60 * DAY_MS
+"""A station's time further off than these is garbage (an unset clock says 1970): then the time of receipt counts."""
+REGISTER_MAX_WH = 10**12
+SPAN_MIN_MS = 5 * SECOND_MS
+"""Two readings closer together than this say nothing about power."""
+_POWER_ERROR_W = 500
+
 
 def opened(turn: Turn, given: StationOpened) -> None:
-    """A station connected."""
+    """A station connected. What ran there before may have ended unheard."""
     turn.record(StationConnected(station_id=given.station_id, ocpp_version=given.ocpp_version))
+    closing.returned(turn, given.station_id)
 
 
 def closed(turn: Turn, given: StationClosed) -> None:
@@ -53,11 +65,13 @@ def booted(turn: Turn, given: BootReported) -> None:
             reason=given.reason,
         )
     )
+    closing.returned(turn, given.station_id)
 
 
 def connector(turn: Turn, given: ConnectorReported) -> None:
-    """A connector's status, booked when it changed."""
-    if turn.state.station(given.station_id).statuses.get(given.evse_id) != given.status:
+    """A connector's status, booked when it changed. An EVSE is free when none of its connectors is taken."""
+    station = turn.state.station(given.station_id)
+    if station.connectors.get(connector_key(given.evse_id, given.connector_id)) != given.status:
         turn.record(
             ConnectorStatusChanged(
                 station_id=given.station_id,
@@ -66,52 +80,92 @@ def connector(turn: Turn, given: ConnectorReported) -> None:
                 status=given.status,
             )
         )
+    if station.statuses.get(given.evse_id) == "Available":
+        closing.unplugged(turn, given.station_id, given.evse_id)
 
 
 def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
     """Book one transaction message, whatever its order; answer the token that it carries, if any."""
     key = transaction_key(given.station_id, given.transaction_id)
-    running = turn.state.transactions.get(key)
-    if key in turn.state.ended or (running is not None and given.seq_no in running.seen):
+    if key in turn.state.ended:
         return None if given.id_token is None else Authorization("Accepted")
+    told_ms = given.at_ms
+    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + AHEAD_MS:
+        given = replace(given, at_ms=turn.now_ms)
+    running = turn.state.transactions.get(key)
+    if running is not None and _repeated(running, given, given.at_ms != told_ms):
+        return None if given.id_token is None else _authorize_running(turn, given, running)
     answer: Authorization | None = None
-    if running is None or given.kind == "Started":
-        answer = _start(turn, given)
-    elif given.id_token is not None and running.session_id is None:
-        answer = _authorize_running(turn, given, running)
+    if running is None or (given.kind == "Started" and not running.begun):
+        answer = _start(turn, given, running)
     elif given.id_token is not None:
-        answer = Authorization("Accepted")
+        answer = _authorize_running(turn, given, running)
     running = turn.state.transactions[key]
+    if given.at_ms != told_ms:
+        closing.flag(turn, running, "CLOCK_WRONG", told_ms=told_ms)
+    _supersede(turn, given, running)
     _book(turn, given, running)
     return answer
 
 
-def _start(turn: Turn, given: TransactionReported) -> Authorization | None:
+def _repeated(running: TransactionState, given: TransactionReported, wrong_clock: bool) -> bool:
+    """Whether a message is here already. A number that comes again with a later time than all before is a new message
+    of a station that cannot count."""
+    ended = running.closing is not None and running.closing.cause == "ENDED"
+    if given.kind == "Ended":
+        return ended
+    if given.seq_no is None:
+        return given.kind == "Started" and running.begun
+    return running.numbers.holds(given.seq_no) and (wrong_clock or given.at_ms <= running.heard_ms)
+
+
+def _start(turn: Turn, given: TransactionReported, running: TransactionState | None) -> Authorization | None:
     found: Payer | Authorization | None = None
     answer: Authorization | None = None
-    if given.id_token is not None:
-        found = authorization.judge(turn, given.id_token, given.matches, given.station_id, given.evse_id)
-        answer = authorization.answer(turn, found, given.station_id, given.evse_id, given.id_token)
+    evse_id = given.evse_id or (running.evse_id if running else None)
+    if running is not None and running.session_id is not None:
+        answer = None if given.id_token is None else Authorization("Accepted")
+    elif given.id_token is not None:
+        found = authorization.judge(turn, authorization.Asked.of(given, evse_id))
+        answer = authorization.answer(turn, found, given.station_id, evse_id, given.id_token)
     payer = found if isinstance(found, Payer) else None
     turn.record(
         TransactionStarted(
             station_id=given.station_id,
-            evse_id=given.evse_id or 1,
+            evse_id=evse_id or 1,
             transaction_id=given.transaction_id,
             seq_no=given.seq_no,
             started_at_ms=given.at_ms,
             id_token=given.id_token or "",
             session_id=payer.session.session_id if payer else None,
             right=payer.right if payer else None,
-            register_wh=given.register_wh,
+            register_wh=_register(given),
             offline=given.offline,
+            is_start=given.kind == "Started",
+            evse_known=evse_id is not None or _only_one_evse(turn, given.station_id),
+            remote_start_id=given.remote_start_id,
+            rating_w=_rating_w(turn, given.station_id, evse_id or 1),
+            signed=given.signed,
         )
     )
     return answer
 
 
+def _only_one_evse(turn: Turn, station_id: str) -> bool:
+    station = turn.knowledge.facility.station(station_id) if turn.knowledge.facility else None
+    return station is not None and len(station.evses) == 1
+
+
+def _rating_w(turn: Turn, station_id: str, evse_id: int) -> int | None:
+    station = turn.knowledge.facility.station(station_id) if turn.knowledge.facility else None
+    return next((e.rating_w for e in station.evses if e.evse_id == evse_id), None) if station else None
+
+
 def _authorize_running(turn: Turn, given: TransactionReported, running: TransactionState) -> Authorization:
-    found = authorization.judge(turn, given.id_token or "", given.matches, given.station_id, running.evse_id)
+    """Judge a token on a transaction that runs: whoever pays for it, or shares a group with who does, may go on."""
+    if running.session_id is not None:
+        return Authorization("Accepted", group_id=authorization.group_of(running.right))
+    found = authorization.judge(turn, authorization.Asked.of(given, running.evse_id))
     if isinstance(found, Payer):
         turn.record(
             TransactionAuthorized(
@@ -127,48 +181,87 @@ def _authorize_running(turn: Turn, given: TransactionReported, running: Transact
     return authorization.answer(turn, found, given.station_id, running.evse_id, given.id_token or "")
 
 
+def _supersede(turn: Turn, given: TransactionReported, running: TransactionState) -> None:
+    """One EVSE charges one car: of two transactions the one that started earlier is over (2.0.1 part 1, 2.2)."""
+    if given.evse_id is None:
+        return
+    here = [
+        t
+        for t in turn.state.transactions.values()
+        if (t.station_id, t.evse_id) == (running.station_id, running.evse_id) and t.closing is None
+    ]
+    newest = max(here, key=lambda t: (t.started_ms, t is running), default=None)
+    for other in here:
+        if other is not newest:
+            closing.begin(turn, other, "SUPERSEDED", within_ms=closing.CLOSE_WITHIN_MS)
+
+
 def _book(turn: Turn, given: TransactionReported, running: TransactionState) -> None:
+    head = turn.state.head
+    changed = given.charging_state is not None and _changes(given, running)
     metered = given.register_wh is not None or given.power_w is not None or given.soc_pct is not None
-    if metered and given.kind != "Started":
+    if given.kind != "Started" and metered:
         _meter(turn, given, running, given.seq_no)
-    if given.kind == "Ended":
-        _end(turn, given, running)
-    elif given.charging_state is not None and given.charging_state != running.charging_state:
+    if changed and given.kind != "Ended":
         turn.record(
             ChargingStateChanged(
                 station_id=running.station_id,
                 evse_id=running.evse_id,
                 transaction_id=running.transaction_id,
                 seq_no=given.seq_no,
-                state=given.charging_state,
+                state=_by_whom(turn, given, running),
                 changed_at_ms=given.at_ms,
             )
         )
-
-
-def _end(turn: Turn, given: TransactionReported, running: TransactionState) -> None:
-    use = charging_use(running, given.at_ms)
-    turn.record(
-        TransactionEnded(
-            station_id=running.station_id,
-            evse_id=running.evse_id,
-            transaction_id=running.transaction_id,
-            seq_no=given.seq_no,
-            started_at_ms=use.started_ms,
-            finished_at_ms=use.finished_ms,
-            ended_at_ms=use.ended_ms,
-            energy_wh=use.energy_wh,
-            session_id=running.session_id,
-            right=running.right,
-            reason=given.stopped_reason or "",
-            offline=given.offline,
+    if given.kind == "Ended":
+        close_at_ms = turn.now_ms + closing.CLOSE_WITHIN_MS
+        reason = given.stopped_reason or ""
+        end = Closing("ENDED", given.at_ms, close_at_ms, given.seq_no, reason, given.offline)
+        closing.ended(turn, running, end)
+        return
+    if turn.state.head == head and given.seq_no is not None and not running.numbers.holds(given.seq_no):
+        turn.record(
+            MessageHeard(
+                station_id=running.station_id,
+                evse_id=running.evse_id,
+                transaction_id=running.transaction_id,
+                seq_no=given.seq_no,
+                told_at_ms=given.at_ms,
+            )
         )
-    )
+    closing.progressed(turn, running)
+
+
+def _changes(given: TransactionReported, running: TransactionState) -> bool:
+    """Whether the state told differs from that of its time; after a gap it may, by what is still to come."""
+    gap = given.seq_no is not None and running.numbers.gap_before(given.seq_no)
+    return gap or given.charging_state != state_at(running.changes, given.at_ms)
+
+
+def _by_whom(turn: Turn, given: TransactionReported, running: TransactionState) -> str:
+    """A car that the site holds at nothing is told of as SuspendedEV as often as SuspendedEVSE: its driver pays for no
+    idle time that is our doing."""
+    key = evse_key(running.station_id, running.evse_id)
+    lease = turn.state.promise(running.station_id, running.evse_id).accepted
+    held = lease is not None and lease.limit_w == 0 and lease.from_ms <= given.at_ms < lease.until_ms
+    paused = turn.state.caps.get(key) == 0 or held
+    was_taking = running.finished_ms is None
+    state = given.charging_state or ""
+    return "SuspendedEVSE" if state == "SuspendedEV" and paused and was_taking else state
+
+
+def _register(given: TransactionReported | MeterReported) -> int | None:
+    told_wh = given.register_wh
+    return told_wh if told_wh is not None and 0 <= told_wh <= REGISTER_MAX_WH else None
 
 
 def _meter(
     turn: Turn, given: TransactionReported | MeterReported, running: TransactionState, seq_no: int | None
 ) -> None:
+    register_wh = _register(given)
+    if register_wh is None and given.register_wh is not None:
+        closing.flag(turn, running, "METER_ABSURD", register_wh=given.register_wh)
+    before = _doubtful(given, running, register_wh)
     turn.record(
         EnergyMetered(
             station_id=running.station_id,
@@ -176,16 +269,49 @@ def _meter(
             transaction_id=running.transaction_id,
             seq_no=seq_no,
             metered_at_ms=given.at_ms,
-            register_wh=given.register_wh,
-            power_w=given.power_w,
+            register_wh=register_wh,
+            power_w=_power_w(given, running, register_wh),
             soc_pct=given.soc_pct,
+            signed=isinstance(given, TransactionReported) and given.signed,
         )
     )
+    if before is None or before.last is None:
+        return
+    if running.readings.total(running.rating_w).doubts > before.doubts:
+        backwards = register_wh is not None and register_wh < before.last.register_wh
+        name = "METER_BACKWARDS" if backwards else "METER_JUMPED"
+        closing.flag(turn, running, name, register_wh=register_wh, believed_wh=before.last.register_wh)
+
+
+def _doubtful(
+    given: TransactionReported | MeterReported, running: TransactionState, register_wh: int | None
+) -> Sum | None:
+    """What the readings add up to before one that does not simply go on from them; None when it does."""
+    if register_wh is None or running.readings.goes_on(MeterPoint(given.at_ms, register_wh), running.rating_w):
+        return None
+    return running.readings.total(running.rating_w)
+
+
+def _power_w(
+    given: TransactionReported | MeterReported, running: TransactionState, register_wh: int | None
+) -> int | None:
+    """The station's figure, unless it says nothing, or nothing flows, while the register grows."""
+    before: MeterPoint | None = running.readings.before(given.at_ms)
+    if register_wh is None or before is None or given.at_ms - before.at_ms < SPAN_MIN_MS:
+        return given.power_w
+    derived_w = (register_wh - before.register_wh) * HOUR_MS // (given.at_ms - before.at_ms)
+    believable = 0 <= derived_w <= (running.rating_w or 0) * 11 // 10
+    if given.power_w is None:
+        return derived_w if believable else None
+    return derived_w if given.power_w == 0 and believable and derived_w > _POWER_ERROR_W else given.power_w
 
 
 def metered(turn: Turn, given: MeterReported) -> None:
-    """Book a reading that came outside of transaction messages, if a transaction runs on its EVSE."""
+    """Book a reading that came outside of transaction messages, if a transaction runs on its EVSE. One from before it
+    is another's."""
     for running in turn.state.transactions.values():
-        if (running.station_id, running.evse_id) == (given.station_id, given.evse_id):
-            _meter(turn, given, running, None)
+        here = (running.station_id, running.evse_id) == (given.station_id, given.evse_id)
+        if here and running.closing is None:
+            if running.started_ms <= given.at_ms <= turn.now_ms + AHEAD_MS:
+                _meter(turn, given, running, None)
             return

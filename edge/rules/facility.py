@@ -3,26 +3,59 @@
 from collections.abc import Callable
 from typing import Any
 
-from edge.rules import authorization, charging, ordering, parking, payment, power
+from edge.rules import (
+    authorization,
+    charging,
+    closing,
+    commands,
+    local_list,
+    naming,
+    ordering,
+    parking,
+    payment,
+    power,
+    reservations,
+    station_reports,
+    stirring,
+    stopping,
+    waiting,
+)
 from edge.rules.fold import fold
 from edge.rules.inputs import (
     Answer,
     AuthorizeAsked,
     BootReported,
+    CommandGiven,
     ConnectorReported,
     Input,
     Knowledge,
     LaneSignalled,
     LimitReplied,
+    LoadMetered,
+    MessageByHand,
     MeterReported,
+    NeedsReported,
+    OrderReplied,
     Outcome,
     PaymentOffered,
     QuoteAsked,
+    ReservationUpdated,
+    SecurityReported,
     Started,
     StationClosed,
     StationOpened,
+    TaskReported,
     Ticked,
     TransactionReported,
+)
+from edge.rules.knowledge import StandingSeen
+from edge.rules.requests import (
+    PauseAsked,
+    ReservationAsked,
+    ReservationCancelled,
+    TargetAsked,
+    WaitAsked,
+    WaitCancelled,
 )
 from edge.rules.state import FacilityState
 from edge.rules.turn import Turn
@@ -54,21 +87,20 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
     """
     turn = Turn(state, knowledge, now_ms)
     answer = _DOORS[type(given)](turn, given)
+    commands.follow(turn)
+    for rule in _DUE:
+        rule.due(turn)
     parking.due(turn)
-    if not isinstance(given, (LaneSignalled, QuoteAsked, PaymentOffered)) and not _calm(turn):
+    if not isinstance(given, _NO_POWER) and stirring.due(turn):
         power.settle(turn)
     return Outcome(tuple(turn.entries), tuple(turn.setpoints), answer)
-
-
-def _calm(turn: Turn) -> bool:
-    """Nothing but readings since promises were looked at a moment ago: they can wait for the next look."""
-    just_looked = 0 <= turn.now_ms - turn.state.settled_ms < power.CALM_MS
-    return just_looked and all(entry.type == "EnergyMetered" for entry in turn.entries)
 
 
 def deadline(state: FacilityState, knowledge: Knowledge) -> int | None:
     """The lived instant at which ``advance`` must be called with Ticked if nothing comes before; None for never."""
     instants = [x.deadline_ms for x in state.lanes.values() if x.deadline_ms is not None]
+    for rule in _DUE:
+        instants += rule.deadlines(state, knowledge)
     facility = knowledge.facility
     if facility is not None and facility.stations:
         instants.append(state.sampled_ms + facility.power.sample_s * SECOND_MS)
@@ -86,9 +118,25 @@ def _started(turn: Turn, given: Started) -> None:
     ordering.restarted(turn)
 
 
+def _order_replied(turn: Turn, given: OrderReplied) -> None:
+    order = turn.state.orders.get(given.order_id)
+    ordering.replied(turn, given)
+    if order is not None:
+        for rule in _ANSWERED:
+            if order.purpose.startswith(rule.PURPOSE):
+                rule.answered(turn, order, given)
+
+
 def _ticked(_turn: Turn, _given: Ticked) -> None:
     return None
 
+
+_NO_POWER = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen)
+"""What changes nothing about power."""
+_DUE = (closing, stopping, waiting, reservations, local_list)
+"""Rules of charging that act when their time has come: each has ``due(turn)`` and ``deadlines(state, knowledge)``."""
+_ANSWERED = (closing, reservations)
+"""Rules that wait for what a station says to their orders, known by ``PURPOSE``: each has ``answered``."""
 
 _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     Started: _started,
@@ -97,11 +145,26 @@ _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     StationClosed: charging.closed,
     BootReported: charging.booted,
     ConnectorReported: charging.connector,
+    SecurityReported: station_reports.security,
+    TaskReported: station_reports.task,
+    ReservationUpdated: station_reports.reservation,
+    NeedsReported: station_reports.needs,
+    MessageByHand: station_reports.by_hand,
     AuthorizeAsked: authorization.authorize,
-    TransactionReported: charging.reported,
+    TransactionReported: naming.reported,
     MeterReported: charging.metered,
     LimitReplied: power.replied,
+    LoadMetered: power.load_metered,
+    OrderReplied: _order_replied,
     QuoteAsked: payment.due,
     PaymentOffered: payment.take,
+    StandingSeen: stopping.standing,
+    TargetAsked: stopping.target,
+    PauseAsked: stopping.pause,
+    WaitAsked: waiting.join,
+    WaitCancelled: waiting.cancel,
+    ReservationAsked: reservations.reserve,
+    ReservationCancelled: reservations.cancel,
+    CommandGiven: commands.given,
     Ticked: _ticked,
 }

@@ -3,16 +3,28 @@ rebuilt from the log is the state that wrote it. Folds never refuse and never lo
 has happened.
 """
 
-from edge.rules import fold_charging, fold_lanes, fold_power, fold_stations
+from edge.rules import (
+    fold_charging,
+    fold_lanes,
+    fold_naming,
+    fold_operations,
+    fold_power,
+    fold_queueing,
+    fold_stations,
+    reckoning,
+)
 from edge.rules.state import FacilityState
 from shared.events import Event
 
-MODULES = (fold_lanes, fold_stations, fold_charging, fold_power)
-_FOLDS = {kind: change for module in MODULES for kind, change in module.FOLDS.items()}
+_FOLDING = (fold_lanes, fold_stations, fold_charging, fold_naming, fold_power, fold_queueing, fold_operations)
+MODULES = (*_FOLDING, reckoning)
+"""All that a rebuilt state depends on."""
+_FOLDS = [module.FOLDS for module in _FOLDING]
 
 
 def fold(state: FacilityState, event: Event, at_ms: int) -> None:
     """Change the booked state by one event that happened at ``at_ms``. Types without a fold change nothing."""
-    change = _FOLDS.get(type(event))
-    if change is not None:
-        change(state, event, at_ms)
+    for folds in _FOLDS:
+        change = folds.get(type(event))
+        if change is not None:
+            change(state, event, at_ms)

@@ -3,8 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from edge.rules.reckoning import MeterPoint, StateChange, finished_ms, take_change
 from edge.rules.state import (
+    Closing,
     FacilityState,
+    Target,
     TransactionState,
     evse_key,
     transaction_key,
@@ -12,58 +15,79 @@ from edge.rules.state import (
 from shared.events import (
     ChargingStateChanged,
     EnergyMetered,
+    MessageHeard,
+    TargetReached,
+    TargetSet,
     TransactionAuthorized,
+    TransactionClosing,
     TransactionEnded,
+    TransactionFlagged,
     TransactionStarted,
 )
 from shared.rating import ChargingUse
 
 ENDED_KEPT = 2_000
 """How many ended transactions are remembered, so that their late repeats are known for what they are."""
-
-_NOT_TAKING = ("SuspendedEV", "EVConnected", "Idle")
-"""Charging states in which the car, not the site, is the reason that no energy flows: the idle clock may run."""
-
-
 RAMP_MS = 60_000
 """A reading taken sooner than this after a car or its limit began says nothing about what the car would take."""
+CHARGE_TIMES_KEPT = 50
+"""Of so many charges the durations are remembered, for estimates."""
+
+
+def _known(state: FacilityState, event: Any) -> TransactionState | None:
+    return state.transactions.get(transaction_key(event.station_id, event.transaction_id))
 
 
 def _started(state: FacilityState, event: TransactionStarted, _at_ms: int) -> None:
-    key = transaction_key(event.station_id, event.transaction_id)
-    known = state.transactions.get(key)
+    known = _known(state, event)
     if known is None:
-        known = state.transactions[key] = TransactionState(
+        known = TransactionState(
             event.station_id, event.evse_id, event.transaction_id, event.started_at_ms, metered_ms=event.started_at_ms
         )
+        state.transactions[transaction_key(event.station_id, event.transaction_id)] = known
     known.offline = known.offline or event.offline
     known.started_ms = min(known.started_ms, event.started_at_ms)
+    known.heard_ms = max(known.heard_ms, event.started_at_ms)
+    if event.evse_known:
+        known.evse_id, known.rating_w = event.evse_id, event.rating_w
     if event.session_id is not None:
         known.id_token, known.session_id, known.right = event.id_token, event.session_id, event.right
-    _read_register(known, event.register_wh)
-    known.seen.add(event.seq_no)
+    if event.remote_start_id is not None:
+        known.remote_start_id = event.remote_start_id
+    if event.register_wh is not None:
+        known.readings.take(MeterPoint(event.started_at_ms, event.register_wh, event.signed), known.rating_w)
+    if event.is_start:
+        known.begun = True
+    if event.seq_no is not None and event.is_start:
+        known.numbers.begin(event.seq_no)
+    _heard(known, event.seq_no, event.started_at_ms)
 
 
 def _authorized(state: FacilityState, event: TransactionAuthorized, _at_ms: int) -> None:
-    known = state.transactions.get(transaction_key(event.station_id, event.transaction_id))
+    known = _known(state, event)
     if known is not None:
         known.id_token, known.session_id, known.right = event.id_token, event.session_id, event.right
 
 
-def _read_register(known: TransactionState, register_wh: int | None) -> None:
-    if register_wh is None:
-        return
-    first, last = known.register_first_wh, known.register_last_wh
-    known.register_first_wh = register_wh if first is None else min(first, register_wh)
-    known.register_last_wh = register_wh if last is None else max(last, register_wh)
+def _heard(known: TransactionState, seq_no: int | None, at_ms: int) -> None:
+    known.heard_ms = max(known.heard_ms, at_ms)
+    if seq_no is not None:
+        known.numbers.take(seq_no)
+
+
+def _message_heard(state: FacilityState, event: MessageHeard, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is not None:
+        _heard(known, event.seq_no, event.told_at_ms)
 
 
 def _metered(state: FacilityState, event: EnergyMetered, _at_ms: int) -> None:
-    known = state.transactions.get(transaction_key(event.station_id, event.transaction_id))
+    known = _known(state, event)
     if known is None:
         return
-    _read_register(known, event.register_wh)
-    _seen(known, event.seq_no)
+    if event.register_wh is not None:
+        known.readings.take(MeterPoint(event.metered_at_ms, event.register_wh, event.signed), known.rating_w)
+    _heard(known, event.seq_no, event.metered_at_ms)
     if event.metered_at_ms >= known.metered_ms:
         known.metered_ms = event.metered_at_ms
         _judge_taking(state, known, event)
@@ -84,23 +108,61 @@ def _judge_taking(state: FacilityState, known: TransactionState, event: EnergyMe
     known.taken_w = None if event.power_w * 10 >= limit_w * 9 else event.power_w
 
 
-def _seen(known: TransactionState, seq_no: int | None) -> None:
-    if seq_no is not None:
-        known.seen.add(seq_no)
-
-
 def _state_changed(state: FacilityState, event: ChargingStateChanged, _at_ms: int) -> None:
-    known = state.transactions.get(transaction_key(event.station_id, event.transaction_id))
+    known = _known(state, event)
     if known is None:
         return
-    _seen(known, event.seq_no)
-    was_charging = known.charging_state not in ("", *_NOT_TAKING)
-    known.charging_state = event.state
-    if event.state not in _NOT_TAKING:
-        known.finished_ms = None
-    elif was_charging:
-        known.finished_ms = event.changed_at_ms
+    _heard(known, event.seq_no, event.changed_at_ms)
+    order = -1 if event.seq_no is None else event.seq_no
+    take_change(known.changes, StateChange(event.changed_at_ms, order, event.state))
+    was, known.charging_state = known.charging_state, known.changes[-1].state
+    if known.charging_state == "Charging" and was.startswith("Suspended"):
+        # Stations are known to forget their limits at a resume.
+        promises = state.promise(known.station_id, known.evse_id)
+        promises.fallback_due = promises.fallback_w is not None
+        promises.lease_due = promises.accepted is not None
+    known.finished_ms = finished_ms(known.changes)
+    if known.finished_ms is not None:
         known.power_w = 0
+
+
+def _flagged(state: FacilityState, event: TransactionFlagged, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is None:
+        return
+    if event.flag not in known.flags:
+        known.flags.append(event.flag)
+    if event.flag == "MESSAGES_MISSING":
+        known.numbers.give_up()
+
+
+def _closing(state: FacilityState, event: TransactionClosing, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is None:
+        return
+    known.closing = Closing(
+        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline
+    )
+    known.power_w = 0
+    _heard(known, event.seq_no, event.ended_at_ms)
+    _uncap(state, event.station_id, event.evse_id)
+
+
+def _uncap(state: FacilityState, station_id: str, evse_id: int) -> None:
+    state.caps.pop(evse_key(station_id, evse_id), None)
+
+
+def _target_set(state: FacilityState, event: TargetSet, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is not None:
+        none = event.energy_wh is None and event.soc_pct is None
+        known.target = None if none else Target(event.energy_wh, event.soc_pct)
+
+
+def _target_reached(state: FacilityState, event: TargetReached, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is not None and known.target is not None:
+        known.target.reached = True
 
 
 def _ended(state: FacilityState, event: TransactionEnded, _at_ms: int) -> None:
@@ -109,7 +171,9 @@ def _ended(state: FacilityState, event: TransactionEnded, _at_ms: int) -> None:
     state.ended[key] = event.ended_at_ms
     if len(state.ended) > ENDED_KEPT:
         del state.ended[next(iter(state.ended))]
-    state.caps.pop(evse_key(event.station_id, event.evse_id), None)
+    if not any(_at(t, event) for t in state.transactions.values()):
+        _uncap(state, event.station_id, event.evse_id)
+    state.charge_times_ms = [*state.charge_times_ms, event.ended_at_ms - event.started_at_ms][-CHARGE_TIMES_KEPT:]
     session = state.sessions.get(event.session_id or "")
     if session is not None:
         session.charging.append(
@@ -124,10 +188,19 @@ def _ended(state: FacilityState, event: TransactionEnded, _at_ms: int) -> None:
         )
 
 
+def _at(known: TransactionState, event: TransactionEnded) -> bool:
+    return (known.station_id, known.evse_id) == (event.station_id, event.evse_id)
+
+
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     TransactionStarted: _started,
     TransactionAuthorized: _authorized,
+    MessageHeard: _message_heard,
     EnergyMetered: _metered,
     ChargingStateChanged: _state_changed,
+    TransactionFlagged: _flagged,
+    TransactionClosing: _closing,
+    TargetSet: _target_set,
+    TargetReached: _target_reached,
     TransactionEnded: _ended,
 }

@@ -14,6 +14,8 @@ from shared.events import (
     EntryGranted,
     ExitAbandoned,
     ExitGranted,
+    LaneOpened,
+    LaneReleased,
     PaymentTaken,
     VehicleEntered,
     VehicleExited,
@@ -79,6 +81,15 @@ def _payment_taken(state: FacilityState, event: PaymentTaken, _at_ms: int) -> No
         session.payment_references.append(event.reference)
 
 
+def _lane_opened(state: FacilityState, event: LaneOpened, _at_ms: int) -> None:
+    if event.held:
+        state.lane(event.lane_id).held_by = event.by
+
+
+def _lane_released(state: FacilityState, event: LaneReleased, _at_ms: int) -> None:
+    state.lane(event.lane_id).held_by = ""
+
+
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     EntryGranted: _entry_granted,
     EntryAbandoned: _entry_abandoned,
@@ -87,4 +98,6 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     ExitAbandoned: _exit_abandoned,
     VehicleExited: _vehicle_exited,
     PaymentTaken: _payment_taken,
+    LaneOpened: _lane_opened,
+    LaneReleased: _lane_released,
 }

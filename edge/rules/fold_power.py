@@ -4,15 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.rules.state import (
+    Breach,
     FacilityState,
     Lease,
     Promises,
     evse_key,
+    transaction_key,
 )
 from shared.events import (
+    BuildingLoadChanged,
     EvseCapped,
     LimitAnswered,
+    LimitBreached,
+    LimitObeyed,
     LimitSent,
+    NeedsKnown,
     SitePowerSampled,
 )
 
@@ -20,14 +26,18 @@ RETRY_MS = 30_000
 """After a limit was refused or not answered, how long until it is tried again."""
 
 
-def _limit_sent(state: FacilityState, event: LimitSent, _at_ms: int) -> None:
+def _limit_sent(state: FacilityState, event: LimitSent, at_ms: int) -> None:
     state.requests = max(state.requests, event.request_id)
     promises = state.promise(event.station_id, event.evse_id)
     promises.in_flight = event.request_id
     if event.until_ms is None:
         promises.fallback_pending[event.request_id] = event.limit_w
+        promises.fallback_due = False
     else:
+        promises.lease_due = False
         promises.pending.append(Lease(event.request_id, event.limit_w, event.from_ms, event.until_ms))
+    if promises.paused is not (event.limit_w == 0) and (event.until_ms is not None or promises.accepted is None):
+        promises.paused, promises.turned_ms = event.limit_w == 0, at_ms
 
 
 def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> None:
@@ -42,6 +52,8 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
     if lease is None or event.outcome == "UNKNOWN":
         return
     promises.pending.remove(lease)
+    if lease.limit_w == 0 and event.outcome in ("ACCEPTED", "REJECTED"):
+        promises.refuses_pause = event.outcome == "REJECTED"
     if event.outcome == "ACCEPTED":
         # A station keeps one profile per id, so what was sent before this one is replaced by it.
         promises.pending = [x for x in promises.pending if x.request_id > lease.request_id]
@@ -70,9 +82,35 @@ def _capped(state: FacilityState, event: EvseCapped, _at_ms: int) -> None:
         state.caps[key] = event.limit_w
 
 
+def _breached(state: FacilityState, event: LimitBreached, at_ms: int) -> None:
+    promises = state.promise(event.station_id, event.evse_id)
+    if promises.breach is None:
+        promises.breach = Breach(at_ms, at_ms, event.drawn_w)
+    promises.breach.last_ms = at_ms
+    promises.breach.drawn_w = max(promises.breach.drawn_w, event.drawn_w)
+
+
+def _obeyed(state: FacilityState, event: LimitObeyed, _at_ms: int) -> None:
+    state.promise(event.station_id, event.evse_id).breach = None
+
+
+def _needs_known(state: FacilityState, event: NeedsKnown, _at_ms: int) -> None:
+    running = state.transactions.get(transaction_key(event.station_id, event.transaction_id))
+    if running is not None:
+        running.energy_wh, running.departure_ms = event.energy_wh, event.departure_ms
+
+
+def _building_load_changed(state: FacilityState, event: BuildingLoadChanged, _at_ms: int) -> None:
+    state.building_load_w = event.load_w
+
+
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     LimitSent: _limit_sent,
     LimitAnswered: _limit_answered,
     SitePowerSampled: _sampled,
     EvseCapped: _capped,
+    LimitBreached: _breached,
+    LimitObeyed: _obeyed,
+    NeedsKnown: _needs_known,
+    BuildingLoadChanged: _building_load_changed,
 }

@@ -1,20 +1,32 @@
 """How the events of charging stations as devices change what is booked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edge.rules.state import (
+    AlertState,
+    EvNeeds,
     FacilityState,
     OpenOrder,
+    TaskState,
+    connector_key,
+    evse_key,
 )
 from shared.events import (
     ConnectorStatusChanged,
+    EvNeedsReported,
+    SecurityEventReported,
     StationAnswered,
     StationBooted,
     StationConnected,
     StationDisconnected,
     StationOrdered,
+    StationTaskProgressed,
 )
+
+ALERT_KINDS_MAX = 100
+"""Kinds of alert remembered for one station: a maker's own kinds have no end."""
+_BY_WEIGHT = ("Occupied", "Reserved", "Available", "Unavailable", "Faulted")
 
 
 def _station_connected(state: FacilityState, event: StationConnected, _at_ms: int) -> None:
@@ -28,19 +40,50 @@ def _station_disconnected(state: FacilityState, event: StationDisconnected, _at_
 
 
 def _station_booted(state: FacilityState, event: StationBooted, _at_ms: int) -> None:
-    state.station(event.station_id).model = f"{event.vendor} {event.model}"
+    station = state.station(event.station_id)
+    station.model, station.firmware = f"{event.vendor} {event.model}", event.firmware
     _try_again(state, event.station_id)
 
 
 def _try_again(state: FacilityState, station_id: str) -> None:
-    """Who has just come back is told its limits now, whatever it said to them before."""
+    """Who has just come back is told its limits now, whatever it said to them before: it may have lost them."""
     for key, promises in state.promises.items():
         if key.rsplit("/", 1)[0] == station_id:
             promises.retry_at_ms = 0
+            promises.fallback_due = promises.fallback_w is not None
+            promises.lease_due = promises.accepted is not None
 
 
 def _status_changed(state: FacilityState, event: ConnectorStatusChanged, _at_ms: int) -> None:
-    state.station(event.station_id).statuses[event.evse_id] = event.status
+    station = state.station(event.station_id)
+    station.connectors[connector_key(event.evse_id, event.connector_id)] = event.status
+    of_evse = [x for key, x in station.connectors.items() if key.startswith(f"{event.evse_id}/")]
+    station.statuses[event.evse_id] = evse_status(of_evse)
+    if station.statuses[event.evse_id] == "Available":
+        state.needs.pop(evse_key(event.station_id, event.evse_id), None)
+
+
+def evse_status(connectors: Sequence[str]) -> str:
+    """An EVSE charges one car at a time: it is taken when one of its connectors is, and free when none is and one can
+    be used (OCPP 2.0.1 part 1, 2.2)."""
+    return next((status for status in _BY_WEIGHT if status in connectors), connectors[0])
+
+
+def _security_event(state: FacilityState, event: SecurityEventReported, at_ms: int) -> None:
+    alerts = state.station(event.station_id).alerts
+    alerts.pop(event.kind, None)
+    alerts[event.kind] = AlertState(event.reported_at_ms, at_ms)
+    if len(alerts) > ALERT_KINDS_MAX:
+        del alerts[next(iter(alerts))]
+
+
+def _task_progressed(state: FacilityState, event: StationTaskProgressed, _at_ms: int) -> None:
+    state.station(event.station_id).tasks[event.task] = TaskState(event.request_id, event.status, event.info)
+
+
+def _needs_reported(state: FacilityState, event: EvNeedsReported, at_ms: int) -> None:
+    key = evse_key(event.station_id, event.evse_id)
+    state.needs[key] = EvNeeds(event.energy_wh, event.departure_ms, event.power_max_w, at_ms)
 
 
 def _ordered(state: FacilityState, event: StationOrdered, _at_ms: int) -> None:
@@ -58,4 +101,7 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     ConnectorStatusChanged: _status_changed,
     StationOrdered: _ordered,
     StationAnswered: _answered,
+    SecurityEventReported: _security_event,
+    StationTaskProgressed: _task_progressed,
+    EvNeedsReported: _needs_reported,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from edge.rules import access, payment
 from edge.rules.access import TEXTS, Admission, Inside, Refusal
 from edge.rules.lane import Trigger
-from edge.rules.state import ExitGrant, Reading
+from edge.rules.state import ExitGrant, ParkingSession, Reading
 from edge.rules.turn import Turn
 from shared.events import EntryGranted, EntryRefused, Event, ExitGranted, ExitRefused
 from shared.facilities import Facility, LaneDirection
@@ -72,32 +72,54 @@ def _priced(turn: Turn, facility: Facility, found: Admission) -> bool:
 
 def at_exit(turn: Turn, facility: Facility, lane_id: str, plate: str) -> Verdict:
     """Judge a plate at an exit lane: a ticket must be paid, everybody else has a pass or a card on file."""
-    session = turn.state.sessions.get(turn.state.session_of_plate.get(plate, ""))
-    leaving = {x.grant.session_id for x in turn.state.lanes.values() if isinstance(x.grant, ExitGrant)}
-    if session is None or session.session_id in leaving:
+    session = _session_inside(turn, plate)
+    if session is None:
         return refuse(turn, lane_id, plate, Refusal.NOT_INSIDE)
-    until_ms = payment.price_until_ms(session, facility, turn.now_ms)
-    running = payment.running_charges(turn.state, session.session_id, until_ms)
+    running = payment.running_charges(turn.state, session.session_id, turn.now_ms)
     if running and turn.state.lane(lane_id).reason != Refusal.STILL_CHARGING:
         # A car at the exit is not plugged in: word of its last transaction is on its way, so look again in a moment.
         return refuse(turn, lane_id, plate, Refusal.STILL_CHARGING, Owed(session.session_id, None))
     try:
-        price = payment.quote(facility, turn.knowledge.tariffs, session, running, until_ms)
+        event = _exit_granted(turn, facility, lane_id, session)
     except NoTariff:
         return refuse(turn, lane_id, plate, Refusal.NO_TARIFF, Owed(session.session_id, None))
-    due_cents = price.total_cents - session.paid_cents
+    due_cents = event.quoted_cents - session.paid_cents
     if session.right.kind is RightKind.TICKET and due_cents > 0:
         return refuse(turn, lane_id, plate, Refusal.NOT_PAID, Owed(session.session_id, due_cents))
-    event = ExitGranted(
+    return Verdict(Trigger.GRANTED, event, ("GOODBYE", plate, format_usd(event.quoted_cents)))
+
+
+def let_out(turn: Turn, facility: Facility, lane_id: str, plate: str) -> ExitGranted | None:
+    """The grant for a car that a person lets out: its stay ends at the price of now, paid or not, and what is not paid
+    stays owed. None when no session is known under the plate, or there is no price."""
+    session = _session_inside(turn, plate)
+    try:
+        return None if session is None else _exit_granted(turn, facility, lane_id, session)
+    except NoTariff:
+        return None
+
+
+def _session_inside(turn: Turn, plate: str) -> ParkingSession | None:
+    """The session of a plate that no lane is letting out already."""
+    session = turn.state.sessions.get(turn.state.session_of_plate.get(plate, ""))
+    leaving = {x.grant.session_id for x in turn.state.lanes.values() if isinstance(x.grant, ExitGrant)}
+    return None if session is None or session.session_id in leaving else session
+
+
+def _exit_granted(turn: Turn, facility: Facility, lane_id: str, session: ParkingSession) -> ExitGranted:
+    """The grant at the price of now. Raises NoTariff."""
+    until_ms = payment.price_until_ms(session, facility, turn.now_ms)
+    running = payment.running_charges(turn.state, session.session_id, until_ms)
+    price = payment.quote(facility, turn.knowledge.tariffs, session, running, until_ms)
+    return ExitGranted(
         session_id=session.session_id,
         lane_id=lane_id,
-        plate=plate,
+        plate=session.plate,
         quoted_cents=price.total_cents,
         tariff_versions=price.tariff_versions,
         priced_until_ms=until_ms,
         running=running,
     )
-    return Verdict(Trigger.GRANTED, event, ("GOODBYE", plate, format_usd(price.total_cents)))
 
 
 def refuse(turn: Turn, lane_id: str, plate: str, reason: Refusal, owed: Owed | None = None) -> Verdict:

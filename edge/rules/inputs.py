@@ -7,32 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from edge.rules import knowledge
+from edge.rules.knowledge import StandingSeen
 from edge.rules.orders import Order
-from shared.decisions import PlateBlocked
+from edge.rules.requests import ChargingRequest, RequestReply
+from shared.commands import Command, CommandResult
 from shared.devices import Arm, LaneSignal
 from shared.events import Entry
-from shared.facilities import Facility
-from shared.rights import Right
-from shared.tariffs import Tariff
 
-
-@dataclass(frozen=True, slots=True)
-class Knowledge:
-    """What headquarters settled, as far as this facility heard. ``facility`` is None until the first configuration."""
-
-    facility: Facility | None = None
-    tariffs: tuple[Tariff, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """What the store holds for the plate or token of an input. Validity in time is for the rule to judge."""
-
-    rights: tuple[Right, ...] = ()
-    block: PlateBlocked | None = None
-
-
-NO_MATCHES = Matches()
+Knowledge = knowledge.Knowledge
+Matches = knowledge.Matches
+NO_MATCHES = knowledge.NO_MATCHES
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +69,61 @@ class ConnectorReported:
 
 
 @dataclass(frozen=True, slots=True)
+class SecurityReported:
+    """A station reports a security event (OCPP 2.0.1 A04). ``at_ms`` is its own time of it."""
+
+    station_id: str
+    kind: str
+    at_ms: int
+    critical: bool
+    info: str = ""
+
+
+StationTask = Literal["FIRMWARE", "PUBLISH_FIRMWARE", "LOG"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskReported:
+    """How far a station is with something that takes it a while. ``status`` is OCPP's word; ``request_id`` that of the
+    order, None when nothing is under way or the OCPP version has none."""
+
+    station_id: str
+    task: StationTask
+    request_id: int | None
+    status: str
+    info: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReservationUpdated:
+    """A station let go of a reservation by itself. ``status`` is Expired or Removed."""
+
+    station_id: str
+    reservation_id: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsReported:
+    """What a car said it needs (ISO 15118), None for what it did not say."""
+
+    station_id: str
+    evse_id: int
+    energy_wh: int | None = None
+    departure_ms: int | None = None
+    power_max_w: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageByHand:
+    """A person is about to send a station a message of the protocol itself."""
+
+    station_id: str
+    action: str
+    sent_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizeAsked:
     """Answered with an Authorization."""
 
@@ -97,13 +137,19 @@ class AuthorizeAsked:
 class TransactionReported:
     """One TransactionEvent, or its 1.6 likeness. ``at_ms`` is the station's own time of the event.
 
+    ``transaction_id`` empty: the station gives its transactions no names (OCPP 1.6). A Started is given one, which
+    comes with its answer; anything else is of the transaction that runs on its EVSE.
+    ``seq_no`` None: the station does not number its messages (OCPP 1.6). Then a message is known by its kind and
+    time: one Started and one Ended count, a reading that comes again changes nothing, and no gap is looked for.
     ``id_token`` None when the message carried none. Answered with an Authorization when it carried one.
+    ``remote_start_id`` is that of the StartCharging order that began it, as far as the station says so.
+    ``signed``: the register came with the meter's own signature.
     """
 
     station_id: str
     transaction_id: str
     kind: Literal["Started", "Updated", "Ended"]
-    seq_no: int
+    seq_no: int | None
     at_ms: int
     evse_id: int | None = None
     id_token: str | None = None
@@ -113,6 +159,8 @@ class TransactionReported:
     power_w: int | None = None
     soc_pct: int | None = None
     stopped_reason: str | None = None
+    remote_start_id: int | None = None
+    signed: bool = False
     matches: Matches = NO_MATCHES
 
 
@@ -126,6 +174,13 @@ class MeterReported:
     register_wh: int | None = None
     power_w: int | None = None
     soc_pct: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadMetered:
+    """The building's meter: what draws on the grid connection beside the chargers."""
+
+    load_w: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +232,20 @@ class PaymentOffered:
 
 
 @dataclass(frozen=True, slots=True)
+class CommandGiven:
+    """A person's command. What becomes of it is told by a CommandSettled. A station's order of it must leave within
+    ``within_ms`` of lived time. ``until_real_ms`` is on the process's own monotonic clock; an input that waited until
+    after it comes with ``late`` and is not done."""
+
+    command_id: str
+    command: Command
+    by: str
+    within_ms: int
+    until_real_ms: int
+    late: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Ticked:
     """Time has passed and nothing else happened."""
 
@@ -188,13 +257,22 @@ Input = (
     | StationClosed
     | BootReported
     | ConnectorReported
+    | SecurityReported
+    | TaskReported
+    | ReservationUpdated
+    | NeedsReported
+    | MessageByHand
     | AuthorizeAsked
     | TransactionReported
     | MeterReported
+    | LoadMetered
     | LimitReplied
     | OrderReplied
     | QuoteAsked
     | PaymentOffered
+    | StandingSeen
+    | ChargingRequest
+    | CommandGiven
     | Ticked
 )
 
@@ -235,12 +313,20 @@ class OrderSetpoint:
     deadline_ms: int
 
 
-Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint
+@dataclass(frozen=True, slots=True)
+class CommandSettled:
+    """What became of a command, for who gave it. Said again when the same command is given again."""
+
+    result: CommandResult
+
+
+Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint | CommandSettled
 
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """``status`` is OCPP's AuthorizationStatusEnumType."""
+    """``status`` is OCPP's AuthorizationStatusEnumType. ``transaction_id`` is the name that we gave to a transaction
+    whose station gives it none; ``group_id`` the group whose tokens may stop what is charged under this one."""
 
     status: Literal[
         "Accepted",
@@ -255,6 +341,8 @@ class Authorization:
         "Unknown",
     ]
     reason: str = ""
+    transaction_id: str = ""
+    group_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,12 +358,19 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedsTaken:
+    """Whether what a car needs will be looked at."""
+
+    taken: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PaymentResult:
     accepted: bool
     problem: str | None = None
 
 
-Answer = Authorization | Due | PaymentResult
+Answer = Authorization | Due | PaymentResult | NeedsTaken | RequestReply
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ class Trigger(StrEnum):
     TIMED_OUT = "TIMED_OUT"
     FAILED = "FAILED"
     RECOVERED = "RECOVERED"
+    OPENED = "OPENED"
+    """A person raises the arm, whatever the lane thinks of it."""
+    RELEASED = "RELEASED"
+    """A person lets go of an arm that was held up."""
 
 
 class Fault(StrEnum):
@@ -51,12 +55,18 @@ class Fault(StrEnum):
 _ANY_FAULT = {Trigger.FAILED: Phase.FAULTED}
 
 NEXT: dict[Phase, dict[Trigger, Phase]] = {
-    Phase.IDLE: {Trigger.ARRIVED: Phase.WAITING, Trigger.UNDER: Phase.TAILGATED, **_ANY_FAULT},
+    Phase.IDLE: {
+        Trigger.ARRIVED: Phase.WAITING,
+        Trigger.UNDER: Phase.TAILGATED,
+        Trigger.OPENED: Phase.RAISING,
+        **_ANY_FAULT,
+    },
     Phase.WAITING: {
         Trigger.LEFT: Phase.IDLE,
         Trigger.GRANTED: Phase.RAISING,
         Trigger.REFUSED: Phase.REFUSED,
         Trigger.UNDER: Phase.TAILGATED,
+        Trigger.OPENED: Phase.RAISING,
         **_ANY_FAULT,
     },
     Phase.REFUSED: {
@@ -64,6 +74,7 @@ NEXT: dict[Phase, dict[Trigger, Phase]] = {
         Trigger.GRANTED: Phase.RAISING,
         Trigger.REFUSED: Phase.REFUSED,
         Trigger.UNDER: Phase.TAILGATED,
+        Trigger.OPENED: Phase.RAISING,
         **_ANY_FAULT,
     },
     Phase.RAISING: {
@@ -72,22 +83,30 @@ NEXT: dict[Phase, dict[Trigger, Phase]] = {
         Trigger.TIMED_OUT: Phase.FAULTED,
         **_ANY_FAULT,
     },
-    Phase.OPEN: {Trigger.UNDER: Phase.PASSING, Trigger.TIMED_OUT: Phase.LOWERING, **_ANY_FAULT},
+    Phase.OPEN: {
+        Trigger.UNDER: Phase.PASSING,
+        Trigger.TIMED_OUT: Phase.LOWERING,
+        Trigger.OPENED: Phase.OPEN,
+        **_ANY_FAULT,
+    },
     Phase.PASSING: {Trigger.THROUGH: Phase.LOWERING, Trigger.BACKED_OUT: Phase.LOWERING, **_ANY_FAULT},
     Phase.TAILGATED: {Trigger.THROUGH: Phase.LOWERING, Trigger.BACKED_OUT: Phase.LOWERING, **_ANY_FAULT},
     Phase.LOWERING: {
         Trigger.LOWERED: Phase.IDLE,
         Trigger.UNDER: Phase.TAILGATED,
         Trigger.TIMED_OUT: Phase.FAULTED,
+        Trigger.OPENED: Phase.RAISING,
         **_ANY_FAULT,
     },
+    Phase.HELD: {Trigger.UNDER: Phase.PASSING, Trigger.RELEASED: Phase.LOWERING, **_ANY_FAULT},
     Phase.FAULTED: {
         Trigger.RAISED: Phase.OPEN,
         Trigger.RECOVERED: Phase.LOWERING,
         Trigger.FAILED: Phase.FAULTED,
     },
 }
-"""Phase, trigger, next phase. A trigger that is missing for a phase changes nothing there."""
+"""Phase, trigger, next phase. A trigger that is missing for a phase changes nothing there. While a person holds the
+arm up, every way that would lower it leads to HELD instead."""
 
 ARM: dict[Phase, Arm | None] = {
     Phase.IDLE: Arm.LOWERED,
@@ -98,6 +117,7 @@ ARM: dict[Phase, Arm | None] = {
     Phase.PASSING: Arm.RAISED,
     Phase.TAILGATED: Arm.RAISED,
     Phase.LOWERING: Arm.LOWERED,
+    Phase.HELD: Arm.RAISED,
     Phase.FAULTED: None,
 }
 """Where the arm should be in each phase. A faulted lane's arm is left where it is."""
@@ -127,7 +147,9 @@ def move(lane: LaneState, trigger: Trigger, now_ms: int) -> Step | None:
     after = NEXT[before].get(trigger)
     if after is None:
         return None
-    if lane.under and ARM[after] is Arm.LOWERED:
+    if ARM[after] is Arm.LOWERED and lane.held_by:
+        after = Phase.HELD
+    elif ARM[after] is Arm.LOWERED and lane.under:
         after = Phase.TAILGATED
     lane.phase = after
     timeout_ms = TIMEOUT_MS.get(after)

@@ -88,7 +88,8 @@ class CancelReservation:
 
 @dataclass(frozen=True, slots=True)
 class AskTransaction:
-    """E14, GetTransactionStatus: whether messages of a transaction are still to come. 1.6 cannot say."""
+    """E14, GetTransactionStatus: whether messages of a transaction are still to come. 1.6 cannot say. The answer's
+    details are ``messagesInQueue`` and, where the station says so, ``ongoingIndicator``."""
 
     transaction_id: str
 

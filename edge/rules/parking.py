@@ -18,6 +18,8 @@ from shared.events import (
     EntryAbandoned,
     ExitAbandoned,
     LaneFaulted,
+    LaneOpened,
+    LaneReleased,
     LaneRestored,
     TailgateDetected,
     VehicleEntered,
@@ -74,11 +76,33 @@ def restarted(turn: Turn) -> None:
     """After a restart no level is known. A lane with a grant goes on as raised: if its car is gone when nothing is
     heard for a while, it drove through, because the arm was up for it."""
     for lane_id, state in turn.state.lanes.items():
-        turn.state.lanes[lane_id] = fresh = LaneState(grant=state.grant)
+        turn.state.lanes[lane_id] = fresh = LaneState(grant=state.grant, held_by=state.held_by)
         if fresh.grant is not None:
             fresh.phase, fresh.resumed = Phase.OPEN, True
             fresh.deadline_ms = turn.now_ms + lane.PASS_TIMEOUT_MS
+        elif fresh.held_by:
+            fresh.phase = Phase.HELD
+        if lane.ARM[fresh.phase] is Arm.RAISED:
             turn.send(ArmSetpoint(lane_id, Arm.RAISED))
+
+
+def opened(turn: Turn, lane_id: str, by: str, *, held: bool) -> None:
+    """A person has the arm raised: for the next car, or ``held`` until it is released. A lane that is out of order
+    raises it as well and leaves it there until its device recovers: what it cannot sense it never lowers on."""
+    state = turn.state.lane(lane_id)
+    turn.record(LaneOpened(lane_id=lane_id, by=by, held=held))
+    state.opened_by = by
+    if state.phase is Phase.FAULTED:
+        turn.send(ArmSetpoint(lane_id, Arm.RAISED))
+    else:
+        _pull(turn, lane_id, Trigger.OPENED)
+
+
+def released(turn: Turn, lane_id: str, by: str) -> None:
+    """A person lets go of an arm that was held up; it comes down when its phase says so."""
+    turn.record(LaneReleased(lane_id=lane_id, by=by))
+    turn.state.lane(lane_id).opened_by = ""
+    _pull(turn, lane_id, Trigger.RELEASED)
 
 
 def _loop_changed(turn: Turn, signal: LoopChanged, state: LaneState) -> None:
@@ -97,7 +121,8 @@ def _arm_moved(turn: Turn, signal: ArmMoved, state: LaneState) -> None:
     if state.phase is Phase.FAULTED:
         if not _fatal(state):
             # The arm moved after all: on with the car it was raised for, or down and ready for the next.
-            late = trigger is Trigger.RAISED and state.grant is not None
+            wanted = state.grant is not None or state.held_by or state.opened_by
+            late = trigger is Trigger.RAISED and wanted
             _pull(turn, signal.lane_id, Trigger.RAISED if late else Trigger.RECOVERED)
         return
     _pull(turn, signal.lane_id, trigger)
@@ -134,16 +159,18 @@ def _meaning(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:
             _read(turn, lane_id, state)
     elif step.after is Phase.FAULTED and step.before is not Phase.FAULTED:
         _faulted(turn, lane_id, step)
+    elif step.after is Phase.PASSING:
+        _under(turn, lane_id, state)
     elif step.trigger is Trigger.THROUGH:
         _through(turn, lane_id, state, step)
-    elif step.after is Phase.LOWERING and step.before in (Phase.PASSING, Phase.OPEN):
+    elif step.after in (Phase.LOWERING, Phase.HELD) and step.before in (Phase.PASSING, Phase.OPEN):
         _not_through(turn, lane_id, state)
     elif step.before is Phase.FAULTED and step.after is not Phase.FAULTED:
         turn.record(LaneRestored(lane_id=lane_id))
         if step.after is Phase.LOWERING:
             _not_through(turn, lane_id, state)
-    if step.after is Phase.IDLE:
-        state.plate, state.reason = "", ""
+    if step.after in (Phase.IDLE, Phase.HELD):
+        state.plate, state.reason, state.opened_by = "", "", ""
         turn.send(DisplaySetpoint(lane_id, ()))
 
 
@@ -169,11 +196,35 @@ def _recovered(turn: Turn, signal: DeviceRecovered, state: LaneState) -> None:
         _pull(turn, signal.lane_id, Trigger.RECOVERED)
 
 
+def _under(turn: Turn, lane_id: str, state: LaneState) -> None:
+    """A car is under the arm. One that only a person let through, and that is known, gets its grant now: a car that
+    leaves ends its stay at the price of now, a car that comes in and could have been let in begins one."""
+    facility, reading = turn.knowledge.facility, state.reading
+    configured = facility.lane(lane_id) if facility else None
+    if state.grant is not None or not (state.held_by or state.opened_by) or facility is None or configured is None:
+        return
+    clear = reading is not None and reading.confidence_pct >= facility.plate_confidence_min_pct
+    fresh = reading is not None and turn.now_ms - reading.at_ms <= lane.PASS_TIMEOUT_MS
+    if reading is not None and not state.plate and clear and fresh:
+        state.plate, state.reading = reading.plate, None
+        if configured.direction is LaneDirection.ENTRY and reading.plate:
+            verdict = gate.at_entry(turn, facility, lane_id, reading)
+            if verdict.trigger is Trigger.GRANTED:
+                turn.record(verdict.event)
+    if configured.direction is LaneDirection.EXIT:
+        granted = gate.let_out(turn, facility, lane_id, state.plate)
+        if granted is not None:
+            turn.record(granted)
+
+
 def _through(turn: Turn, lane_id: str, state: LaneState, step: Step) -> None:
     grant, state.resumed = state.grant, False
     state.reading = None if state.reading and state.reading.plate == state.plate else state.reading
-    if grant is None or step.before is Phase.TAILGATED:
+    if step.before is Phase.TAILGATED:
         turn.record(TailgateDetected(lane_id=lane_id))
+    elif grant is None:
+        turn.record(TailgateDetected(lane_id=lane_id, opened_by=state.held_by or state.opened_by))
+    state.opened_by = ""
     if isinstance(grant, EntryGrant):
         turn.record(
             VehicleEntered(

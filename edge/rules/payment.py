@@ -14,13 +14,14 @@ from shared.tariffs import Tariff
 
 def charging_use(transaction: TransactionState, until_ms: int) -> ChargingUse:
     """A transaction as it is priced, up to an instant if it has not ended."""
-    first, last = transaction.register_first_wh, transaction.register_last_wh
+    if transaction.closing is not None:
+        until_ms = min(until_ms, transaction.closing.ended_ms)
     return ChargingUse(
         label=transaction.station_id,
         started_ms=transaction.started_ms,
         finished_ms=transaction.finished_ms or until_ms,
         ended_ms=max(until_ms, transaction.started_ms),
-        energy_wh=0 if first is None or last is None else max(0, last - first),
+        energy_wh=transaction.readings.total(transaction.rating_w).energy_wh,
         covered=transaction.right is not None and transaction.right.covers_charging,
     )
 

@@ -6,19 +6,21 @@ Every limit above the fallback is a lease that ends by itself, and leases that h
 later than those that lean on them. So a dead link, charger, daemon or box ends in fallbacks, which together fit.
 """
 
-from edge.rules.allocation import STEP_W, Request, fallbacks, proportional
+from edge.rules import obedience
+from edge.rules.allocation import STEP_W, fallbacks
 from edge.rules.books import Books, Site, in_force, sites
-from edge.rules.inputs import LimitReplied, LimitSetpoint
-from edge.rules.state import TransactionState
+from edge.rules.budget import Budget, budget, lowest_w
+from edge.rules.inputs import LimitReplied, LimitSetpoint, LoadMetered
+from edge.rules.phases import weights
+from edge.rules.targets import targets
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
-from shared.events import LimitAnswered, LimitSent, SitePowerSampled
+from shared.events import BuildingLoadChanged, LimitAnswered, LimitSent, SitePowerSampled
 from shared.facilities import Evse, Facility, PowerSettings
 
 TICK_MS = 10_000
 """How often promises are looked at when nothing happens."""
-CALM_MS = 1_000
-"""Readings alone do not make promises be looked at more often than this."""
+LOAD_STEP_W = 1_000
 TOLERANCE_W = 500
 """Differences below this are not worth a message; at most 0.2 % of a 400 kW budget each."""
 
@@ -53,6 +55,14 @@ def restarted(turn: Turn) -> None:
             )
 
 
+def load_metered(turn: Turn, given: LoadMetered) -> None:
+    """Take the building's load, booked in whole kilowatts rounded up when that changes."""
+    turn.state.load_heard_ms = turn.now_ms
+    load_w = -(-max(0, given.load_w) // LOAD_STEP_W) * LOAD_STEP_W
+    if load_w != turn.state.building_load_w:
+        turn.record(BuildingLoadChanged(load_w=load_w))
+
+
 def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
     """Whether a car may start at an EVSE: it has confirmed its fallback, or its full rating fits the budget."""
     facility = turn.knowledge.facility
@@ -60,10 +70,10 @@ def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
         return False
     rows = _rows(turn, facility)
     row = next((r for r in rows if (r.station_id, r.evse.evse_id) == (station_id, evse_id)), None)
-    if row is None:
+    if row is None or row.promises.breach is not None:
         return False
     return row.promises.fallback_w is not None or (
-        row.promises.refuses_limits and Books(rows, facility, turn.now_ms).room_w(row.key, None) >= row.evse.rating_w
+        row.promises.refuses_limits and _books(turn, facility, rows).room_w(row.key, None) >= row.evse.rating_w
     )
 
 
@@ -72,21 +82,39 @@ def settle(turn: Turn) -> None:
     facility = turn.knowledge.facility
     if facility is None or not facility.stations:
         return
-    rows = _rows(turn, facility)
-    books = Books(rows, facility, turn.now_ms)
     turn.state.settled_ms = turn.now_ms
+    _watch_meter(turn, facility.power)
+    rows = _rows(turn, facility)
+    obedience.watch(turn, rows)
+    books = _books(turn, facility, rows)
     _install_fallbacks(turn, rows, books)
-    targets = _targets(rows, books, facility, turn.now_ms)
-    _lower(turn, rows, targets, books)
-    _raise(turn, rows, targets, books)
+    wanted_w = targets(turn, facility, rows, books)
+    _lower(turn, rows, wanted_w, books)
+    _raise(turn, rows, wanted_w, books)
     if turn.now_ms - turn.state.sampled_ms >= facility.power.sample_s * SECOND_MS:
         turn.record(
             SitePowerSampled(
                 drawn_w=sum(r.transaction.power_w or 0 for r in rows if r.transaction is not None),
                 worst_case_w=books.total_w,
-                budget_w=facility.power.budget_w,
+                budget_w=_budget(turn, facility).at_w(turn.now_ms),
             )
         )
+
+
+def _watch_meter(turn: Turn, power: PowerSettings) -> None:
+    """Book that the building's meter fell silent."""
+    silent_s = None if power.building is None else power.building.silent_s
+    silent = silent_s is not None and turn.now_ms - turn.state.load_heard_ms > silent_s * SECOND_MS
+    if silent and turn.state.building_load_w is not None:
+        turn.record(BuildingLoadChanged(load_w=None))
+
+
+def _budget(turn: Turn, facility: Facility) -> Budget:
+    return budget(turn.state, facility, turn.now_ms)
+
+
+def _books(turn: Turn, facility: Facility, rows: list[Site]) -> Books:
+    return Books(rows, _budget(turn, facility), facility.power.drift_s, turn.now_ms)
 
 
 def _rows(turn: Turn, facility: Facility) -> list[Site]:
@@ -96,64 +124,33 @@ def _rows(turn: Turn, facility: Facility) -> list[Site]:
 def shares_w(facility: Facility) -> tuple[int, ...]:
     """The fallback of each EVSE, in configured order."""
     ratings_w = tuple(e.rating_w for s in facility.stations for e in s.evses)
-    return fallbacks(ratings_w, facility.power.budget_w)
-
-
-def demand_w(running: TransactionState, evse: Evse) -> int:
-    """What a car would take: its EVSE's rating, unless a reading showed that the car is what holds it; then that and
-    some room to come back."""
-    if running.taken_w is None:
-        return evse.rating_w
-    return min(evse.rating_w, max(evse.minimum_w, running.taken_w * 6 // 5 + 1_000))
-
-
-def _targets(rows: list[Site], books: Books, facility: Facility, now_ms: int) -> dict[str, int]:
-    """Watts wanted at each EVSE that can be told. What cannot be told, or does not obey, is taken off the budget at its
-    worst."""
-    told = [
-        r
-        for r in rows
-        if r.connected and r.promises.fallback_w is not None and not r.drawn_above_w(r.effective_w(now_ms))
-    ]
-    names = {r.key for r in told}
-    left_w = facility.power.budget_w - sum(_reserved_w(r, books) for r in rows if r.key not in names)
-    requests, idle = [], []
-    for row in told:
-        running = row.transaction
-        if running is None or running.finished_ms is not None:
-            idle.append(row)
-        else:
-            wanted_w = demand_w(running, row.evse)
-            requests.append(Request(row.key, wanted_w, row.evse.minimum_w, running.started_ms))
-    idle_w = sum(r.base_w() for r in idle)
-    if sum(r.wanted_w for r in requests) + idle_w <= left_w:
-        return {**{r.key: r.base_w() for r in idle}, **{r.name: r.wanted_w for r in requests}}
-    return {**{r.key: 0 for r in idle}, **proportional(requests, left_w)}
-
-
-def _reserved_w(row: Site, books: Books) -> int:
-    """What to leave for an EVSE that cannot be told: its worst case, or the fallback that it is about to get."""
-    awaiting_w = row.share_w if row.connected and row.promises.fallback_w is None else 0
-    return max(books.highest_w(row.key), row.base_w(), awaiting_w)
+    return fallbacks(ratings_w, lowest_w(facility.power), weights(facility))
 
 
 def _install_fallbacks(turn: Turn, rows: list[Site], books: Books) -> None:
+    """Send each EVSE its part of the budget to fall back to, and again when it may have lost it. Only one that is
+    higher than before needs room; where a lease holds the EVSE below it, that lease goes first."""
     for row in rows:
         promises = row.promises
-        due = promises.fallback_w != row.share_w and not promises.fallback_pending
-        if row.connected and due and _free(row, turn.now_ms) and books.room_w(row.key, None) >= row.share_w:
-            _send(turn, row, books, row.share_w, None)
+        if not row.connected or promises.fallback_pending or not _free(row, turn.now_ms):
+            continue
+        confirmed_w = promises.fallback_w
+        lifts = confirmed_w is None or row.share_w > confirmed_w
+        held = promises.lease_due and row.effective_w(turn.now_ms) < row.base_w()
+        again = promises.fallback_due and not held
+        if (row.share_w != confirmed_w or again) and (not lifts or books.room_w(row.key, None) >= row.share_w):
+            _send(turn, row, books if lifts else None, row.share_w, None)
 
 
 def _free(row: Site, now_ms: int) -> bool:
     return row.promises.in_flight is None and row.promises.retry_at_ms <= now_ms
 
 
-def _lower(turn: Turn, rows: list[Site], targets: dict[str, int], books: Books) -> None:
+def _lower(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
     """Bring down what is above its target, and renew what is held below its fallback. Never lifts anything."""
     power = _power(turn)
     for row in rows:
-        target_w = targets.get(row.key)
+        target_w = wanted_w.get(row.key)
         if target_w is None or not _free(row, turn.now_ms):
             continue
         effective_w = row.effective_w(turn.now_ms)
@@ -177,12 +174,12 @@ def _lowered(turn: Turn, row: Site, books: Books, limit_w: int) -> tuple[int, in
     return limit_w, _until_ms(turn, row, limit_w, power)
 
 
-def _raise(turn: Turn, rows: list[Site], targets: dict[str, int], books: Books) -> None:
+def _raise(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
     """Lift what is below its target as far as confirmed lowerings leave room, and renew what is above its fallback."""
     power = _power(turn)
     lowering = any(_lowering(r, turn.now_ms) for r in rows)
     for row in rows:
-        target_w = targets.get(row.key)
+        target_w = wanted_w.get(row.key)
         if target_w is None or not _free(row, turn.now_ms):
             continue
         effective_w = row.effective_w(turn.now_ms)
@@ -225,15 +222,18 @@ def _power(turn: Turn) -> PowerSettings:
 
 def _renewal_due(row: Site, now_ms: int, power: PowerSettings) -> bool:
     accepted = row.promises.accepted
-    return accepted is None or now_ms - accepted.from_ms >= power.renew_s * SECOND_MS
+    aged = accepted is None or now_ms - accepted.from_ms >= power.renew_s * SECOND_MS
+    return aged or row.promises.lease_due
 
 
 def _step(limit_w: int) -> int:
     return max(0, limit_w) // STEP_W * STEP_W
 
 
-def _send(turn: Turn, row: Site, books: Books, limit_w: int, until_ms: int | None) -> None:
-    books.add(row.key, limit_w, until_ms)
+def _send(turn: Turn, row: Site, books: Books | None, limit_w: int, until_ms: int | None) -> None:
+    """Send a limit. ``books`` None: it lifts nothing that is not counted already."""
+    if books is not None:
+        books.add(row.key, limit_w, until_ms)
     sent = LimitSent(
         request_id=turn.state.requests + 1,
         station_id=row.station_id,
@@ -244,4 +244,14 @@ def _send(turn: Turn, row: Site, books: Books, limit_w: int, until_ms: int | Non
     )
     turn.record(sent)
     row.promises = turn.state.promise(row.station_id, row.evse.evse_id)
-    turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, sent.limit_w, sent.from_ms, sent.until_ms))
+    told_w = _told_w(row.evse, limit_w)
+    turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, told_w, sent.from_ms, sent.until_ms))
+
+
+def _told_w(evse: Evse, limit_w: int) -> int:
+    """What to ask for so that the limit holds: less where the station rounds up, but no less than what it can keep."""
+    if not evse.rounds_up:
+        return limit_w
+    ampere_w = evse.voltage_v * (1 if len(evse.phases) in (2, 4) else 3)
+    least_w = min(limit_w, evse.minimum_w)
+    return max(least_w, limit_w - max(ampere_w, limit_w // 100))

@@ -6,8 +6,11 @@ Only ``edge/rules/fold.py`` changes the booked part.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from edge.rules.inputs import Matches
+from edge.rules.reckoning import Numbers, Readings, StateChange
+from shared.commands import Outcome
 from shared.devices import ArmPosition
 from shared.events import RunningCharge
 from shared.facilities import SpaceKind
@@ -27,6 +30,7 @@ class Phase(StrEnum):
     TAILGATED = "TAILGATED"
     LOWERING = "LOWERING"
     FAULTED = "FAULTED"
+    HELD = "HELD"
 
 
 @dataclass(slots=True)
@@ -60,10 +64,13 @@ class Reading:
 
 @dataclass(slots=True)
 class LaneState:
-    """``grant`` is booked; the rest is sensed. ``reason`` is why the car in front was refused; ``resumed`` that the
-    grant was given before a restart, so its car may be gone unseen."""
+    """``grant`` and ``held_by`` are booked; the rest is sensed. ``reason`` is why the car in front was refused;
+    ``resumed`` that the grant was given before a restart, so its car may be gone unseen. ``held_by`` is who keeps the
+    arm up, ``opened_by`` who raised it for the next car; empty: nobody."""
 
     grant: EntryGrant | ExitGrant | None = None
+    held_by: str = ""
+    opened_by: str = ""
     phase: Phase = Phase.IDLE
     deadline_ms: int | None = None
     front: bool = False
@@ -79,6 +86,9 @@ class LaneState:
 
 @dataclass(slots=True)
 class ParkingSession:
+    """``tokens``: those that its customer may charge with, with their groups. ``blocked``: its plate was blocked while
+    it was inside."""
+
     session_id: str
     plate: str
     right: RightRef
@@ -90,16 +100,72 @@ class ParkingSession:
     paid_cents: int = 0
     paid_until_ms: int | None = None
     payment_references: list[str] = field(default_factory=list)
+    tokens: dict[str, str] = field(default_factory=dict)
+    blocked: bool = False
+
+
+@dataclass(slots=True)
+class TaskState:
+    """How far a station is with a task; see ``TaskReported``."""
+
+    request_id: int | None
+    status: str
+    info: str = ""
+
+
+@dataclass(slots=True)
+class AlertState:
+    """The newest booked security event of a kind: the station's time of it, and when it was booked."""
+
+    reported_ms: int
+    booked_ms: int
+
+
+@dataclass(slots=True)
+class EvNeeds:
+    """What the car at an EVSE said it needs; forgotten when it is gone."""
+
+    energy_wh: int | None
+    departure_ms: int | None
+    power_max_w: int | None
+    told_ms: int
 
 
 @dataclass(slots=True)
 class StationState:
-    """``connected`` is sensed; the rest is booked."""
+    """``connected`` is sensed; the rest is booked. ``statuses`` are by EVSE, made of those of its ``connectors``
+    (``1/2`` is the second of the first EVSE)."""
 
     connected: bool = False
     ocpp_version: str = ""
     model: str = ""
+    firmware: str = ""
     statuses: dict[int, str] = field(default_factory=dict)
+    connectors: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, TaskState] = field(default_factory=dict)
+    alerts: dict[str, AlertState] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Closing:
+    """A transaction whose end is known or taken for granted, and that is closed when its missing messages are here,
+    are known to be lost, or at ``close_at_ms``. ``cause`` as in ``TransactionClosing``."""
+
+    cause: str
+    ended_ms: int
+    close_at_ms: int
+    seq_no: int | None = None
+    reason: str = ""
+    offline: bool = False
+
+
+@dataclass(slots=True)
+class Target:
+    """When to stop for the driver: at an energy or at a state of charge."""
+
+    energy_wh: int | None = None
+    soc_pct: int | None = None
+    reached: bool = False
 
 
 @dataclass(slots=True)
@@ -107,7 +173,8 @@ class TransactionState:
     """A charging transaction that has not ended. ``finished_ms`` is when the car stopped taking energy, if it has.
 
     ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
-    takes all that it may. ``seen`` are the sequence numbers booked.
+    takes all that it may. ``finished_ms`` follows from ``changes``. ``begun``: its Started message is here. ``closing``
+    is set when it is over but for messages lost on the way. ``rating_w`` is the EVSE's; None when not configured.
     """
 
     station_id: str
@@ -120,13 +187,22 @@ class TransactionState:
     offline: bool = False
     charging_state: str = ""
     finished_ms: int | None = None
-    register_first_wh: int | None = None
-    register_last_wh: int | None = None
+    rating_w: int | None = None
     power_w: int | None = None
     soc_pct: int | None = None
     metered_ms: int = 0
     taken_w: int | None = None
-    seen: set[int] = field(default_factory=set)
+    begun: bool = False
+    heard_ms: int = 0
+    numbers: Numbers = field(default_factory=Numbers)
+    readings: Readings = field(default_factory=Readings)
+    changes: list[StateChange] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    closing: Closing | None = None
+    target: Target | None = None
+    energy_wh: int | None = None
+    departure_ms: int | None = None
+    remote_start_id: int | None = None
 
 
 @dataclass(slots=True)
@@ -138,8 +214,22 @@ class Lease:
 
 
 @dataclass(slots=True)
+class Breach:
+    """Since when an EVSE draws above its limit, when it was last seen to, and the most that it drew."""
+
+    since_ms: int
+    last_ms: int
+    drawn_w: int
+
+
+@dataclass(slots=True)
 class Promises:
-    """Every limit that may be in force at one EVSE (see ``edge/rules/power.py``)."""
+    """Every limit that may be in force at one EVSE (see ``edge/rules/power.py``).
+
+    ``refuses_pause``: it rejected a limit of 0. ``fallback_due`` and ``lease_due``: to be sent again whatever was
+    confirmed, because the station may have lost it. ``paused``: what was last asked of it is to give no energy, since
+    ``turned_ms``; else since then energy. ``breach`` stands as long as it is in quarantine.
+    """
 
     fallback_w: int | None = None
     fallback_pending: dict[int, int] = field(default_factory=dict)
@@ -148,6 +238,54 @@ class Promises:
     in_flight: int | None = None
     refuses_limits: bool = False
     retry_at_ms: int = 0
+    refuses_pause: bool = False
+    fallback_due: bool = False
+    lease_due: bool = False
+    paused: bool = True
+    turned_ms: int = 0
+    breach: Breach | None = None
+
+
+@dataclass(slots=True)
+class Waiting:
+    """A place in the line for a charger. ``connector`` empty: any that fits."""
+
+    waiting_id: str
+    plate: str
+    connector: str
+    joined_ms: int
+
+
+@dataclass(slots=True)
+class Reservation:
+    """An EVSE kept until an instant for a token, or for the car of ``plate``. ``number`` is the station's name for it,
+    ``waiting_id`` whose turn in the line it is; ``confirmed``: the station keeps it too."""
+
+    reservation_id: str
+    number: int
+    station_id: str
+    evse_id: int
+    id_token: str
+    plate: str
+    until_ms: int
+    waiting_id: str = ""
+    confirmed: bool = False
+
+
+@dataclass(slots=True)
+class LocalListState:
+    """The local list of a station: what was last sent (``in_flight`` is that order until it is answered) and, when
+    ``known``, what the station holds, group by token. ``refused``: it keeps no list. ``in_step_with`` is sensed: the
+    ``tokens_version`` that it was last compared with."""
+
+    version: int = 0
+    tokens: dict[str, str] = field(default_factory=dict)
+    sent: dict[str, str] = field(default_factory=dict)
+    sent_ms: int = 0
+    in_flight: str = ""
+    known: bool = False
+    refused: bool = False
+    in_step_with: int = -1
 
 
 @dataclass(slots=True)
@@ -160,7 +298,20 @@ class OpenOrder:
 
 
 @dataclass(slots=True)
+class CommandState:
+    """A command that was taken. ``outcome`` None: it is not known yet; ``order_id`` is the order that will tell."""
+
+    order_id: str = ""
+    outcome: Outcome | None = None
+    reason: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
 class FacilityState:
+    """``load_heard_ms`` is sensed: when the building's meter last spoke. ``asks`` and ``stops`` are sensed: by
+    transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it stops."""
+
     log_id: str
     head: int = 0
     requests: int = 0
@@ -172,9 +323,23 @@ class FacilityState:
     stations: dict[str, StationState] = field(default_factory=dict)
     transactions: dict[str, TransactionState] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    last_number: int = 0
     promises: dict[str, Promises] = field(default_factory=dict)
     caps: dict[str, int] = field(default_factory=dict)
+    needs: dict[str, EvNeeds] = field(default_factory=dict)
     orders: dict[str, OpenOrder] = field(default_factory=dict)
+    line: list[Waiting] = field(default_factory=list)
+    reservations: dict[str, Reservation] = field(default_factory=dict)
+    reservation_number: int = 0
+    local_lists: dict[str, LocalListState] = field(default_factory=dict)
+    tokens_version: int = 0
+    charge_times_ms: list[int] = field(default_factory=list)
+    asks: dict[str, int] = field(default_factory=dict)
+    stops: dict[str, int] = field(default_factory=dict)
+    commands: dict[str, CommandState] = field(default_factory=dict)
+    building_load_w: int | None = None
+    load_heard_ms: int = 0
     sampled_ms: int = 0
     settled_ms: int = 0
 
@@ -186,6 +351,10 @@ class FacilityState:
         """The state of a station, new when it was never heard of."""
         return self.stations.setdefault(station_id, StationState())
 
+    def local_list(self, station_id: str) -> LocalListState:
+        """The local list of a station, new when none was ever sent."""
+        return self.local_lists.setdefault(station_id, LocalListState())
+
     def promise(self, station_id: str, evse_id: int) -> Promises:
         """The promises at one EVSE, none when nothing was ever sent."""
         return self.promises.setdefault(evse_key(station_id, evse_id), Promises())
@@ -196,6 +365,16 @@ def evse_key(station_id: str, evse_id: int) -> str:
     return f"{station_id}/{evse_id}"
 
 
+def connector_key(evse_id: int, connector_id: int) -> str:
+    """How a connector is named within its station: ``1/2``."""
+    return f"{evse_id}/{connector_id}"
+
+
 def transaction_key(station_id: str, transaction_id: str) -> str:
     """How a transaction is named within a facility; transaction ids are unique only within their station."""
     return f"{station_id}/{transaction_id}"
+
+
+def start_key(station_id: str, evse_id: int, started_at_ms: int, register_wh: int | None, id_token: str) -> str:
+    """By what a start is known again whose station gives it no name."""
+    return f"{station_id}/{evse_id}/{started_at_ms}/{register_wh}/{id_token}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from edge.rules.books import Books, Site, sites
+from edge.rules.budget import budget
 from edge.rules.inputs import Knowledge
 from edge.rules.power import shares_w
 from edge.rules.state import FacilityState, LaneState, StationState
@@ -63,6 +64,7 @@ def view(state: FacilityState, knowledge: Knowledge, now_ms: int) -> FacilityVie
     if facility is None:
         return None
     rows = sites(state, facility, shares_w(facility))
+    allowed = budget(state, facility, now_ms)
     return FacilityView(
         facility_id=facility.facility_id,
         name=facility.name,
@@ -72,8 +74,8 @@ def view(state: FacilityState, knowledge: Knowledge, now_ms: int) -> FacilityVie
         spaces=tuple(_spaces(state, facility, kind) for kind in SpaceKind),
         chargers=tuple(_charger(state, row, facility, now_ms) for row in rows),
         drawn_w=sum(r.transaction.power_w or 0 for r in rows if r.transaction is not None),
-        worst_case_w=Books(rows, facility, now_ms).total_w,
-        budget_w=facility.power.budget_w,
+        worst_case_w=Books(rows, allowed, facility.power.drift_s, now_ms).total_w,
+        budget_w=allowed.at_w(now_ms),
     )
 
 

@@ -38,3 +38,11 @@ class Memory:
         """The oldest waiting message needs no keeping any more."""
         number, _ = self.waiting.popleft()
         self._journal.put(f"{self._key}/out/{number}", None)
+
+    def note(self, name: str, value: Any) -> None:
+        """Keep a value beside the state; None forgets it."""
+        self._journal.put(f"{self._key}/note/{name}", value)
+
+    def noted(self, name: str) -> Any:
+        """A value that was noted, None when there is none."""
+        return self._journal.get(f"{self._key}/note/{name}")

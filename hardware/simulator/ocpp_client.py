@@ -9,13 +9,14 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 import jsonschema_rs
 import ocpp.messages
 from ocpp.routing import on
-from ocpp.v201 import ChargePoint, call_result
+from ocpp.v201 import ChargePoint, call, call_result
 from websockets.asyncio.client import ClientConnection
 
 log = logging.getLogger(__name__)
@@ -23,6 +24,9 @@ Fields = dict[str, Any]
 
 CALL_TIMEOUT_REAL_S = 30
 VERSION = "2.0.1"
+VERSION_16 = "1.6"
+DECIMAL_16 = ("SetChargingProfile", "RemoteStartTransaction", "GetCompositeScheduleResponse")
+"""Schemas of 1.6 for which the package reads numbers as decimals; those are left to it."""
 
 
 class _FastValidator:
@@ -44,9 +48,10 @@ def install_fast_validators() -> None:
     The cache is private to the package, which is pinned; raises AttributeError at once should it be gone.
     """
     cache = ocpp.messages._validators
-    folder = Path(ocpp.messages.__file__).parent / "v201" / "schemas"
-    for path in folder.glob("*.json"):
-        cache[f"{path.stem}_{VERSION}"] = _FastValidator(json.loads(path.read_text(encoding="utf-8-sig")))
+    for version, folder in ((VERSION, "v201"), (VERSION_16, "v16")):
+        for path in (Path(ocpp.messages.__file__).parent / folder / "schemas").glob("*.json"):
+            if path.stem not in DECIMAL_16:
+                cache[f"{path.stem}_{version}"] = _FastValidator(json.loads(path.read_text(encoding="utf-8-sig")))
     ocpp.messages.ASYNC_VALIDATION = False
     # It writes every frame at INFO, and its errors come back to us as exceptions.
     logging.getLogger("ocpp").setLevel(logging.CRITICAL)
@@ -77,12 +82,32 @@ def handles(action: str) -> Callable[[Handler], Handler]:
     return cast("Callable[[Handler], Handler]", on(action))
 
 
-class Client(ChargePoint):  # type: ignore[misc]  # the ocpp package ships no types
-    """One connection. Requests that are not here are answered NotImplemented by the package."""
+@dataclass(frozen=True, slots=True)
+class Boot:
+    """The answer to a BootNotification."""
 
-    def __init__(self, station_id: str, connection: ClientConnection, commands: Commands) -> None:
-        super().__init__(station_id, connection, response_timeout=CALL_TIMEOUT_REAL_S)
-        self._commands = commands
+    status: str
+    interval_s: int
+
+
+class Wire(Protocol):
+    """One connection in one OCPP version, as the station above it sees it. Each raises OCPPError for a CALLERROR or an
+    invalid answer, TimeoutError for none, and ConnectionClosed."""
+
+    async def serve(self) -> None: ...
+    async def boot(self, vendor: str, model: str, reason: str) -> Boot: ...
+    async def authorize(self, token: Fields) -> str: ...
+    async def tell(self, notice: Any) -> None: ...
+    async def tell_event(self, fields: Fields) -> str | None: ...
+
+
+class Talk:
+    """Reading and asking, over the ``ocpp`` package's ChargePoint of either version."""
+
+    id: str
+    _connection: ClientConnection
+    call: Callable[..., Any]
+    route_message: Callable[..., Any]
 
     async def serve(self) -> None:
         """Read until the connection closes (raises websockets' ConnectionClosed). A frame that the package chokes on
@@ -107,6 +132,34 @@ class Client(ChargePoint):  # type: ignore[misc]  # the ocpp package ships no ty
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError
+
+
+class Client(Talk, ChargePoint):  # type: ignore[misc]  # the ocpp package ships no types
+    """A connection in OCPP 2.0.1. Requests that are not here are answered NotImplemented by the package."""
+
+    def __init__(self, station_id: str, connection: ClientConnection, commands: Commands) -> None:
+        super().__init__(station_id, connection, response_timeout=CALL_TIMEOUT_REAL_S)
+        self._commands = commands
+
+    async def boot(self, vendor: str, model: str, reason: str) -> Boot:
+        """B01."""
+        about = {"vendor_name": vendor, "model": model, "firmware_version": "1.0.0"}
+        reply = await self.ask(call.BootNotification(charging_station=about, reason=reason))
+        return Boot(reply.status, reply.interval)
+
+    async def authorize(self, token: Fields) -> str:
+        """C01: the status of a token."""
+        reply = await self.ask(call.Authorize(id_token=token))
+        return str(reply.id_token_info["status"])
+
+    async def tell(self, notice: Any) -> None:
+        """Send what the device has to say beside its transactions."""
+        await self.ask(notice)
+
+    async def tell_event(self, fields: Fields) -> str | None:
+        """E01 to E03: one TransactionEvent; the status of the token in it, if it was judged."""
+        info = (await self.ask(call.TransactionEvent(**fields))).id_token_info
+        return None if info is None else str(info["status"])
 
     @handles("SetChargingProfile")
     async def on_set_charging_profile(self, **request: Any) -> Any:

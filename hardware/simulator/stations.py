@@ -1,4 +1,4 @@
-"""A simulated charging station on the wire: OCPP 2.0.1 over a WebSocket with Basic auth (security profile 1).
+"""A simulated charging station on the wire: OCPP over a WebSocket with Basic auth (security profile 1).
 
 The shell around ``device.py``: it connects for ever with back-off, boots, sends what the device queues (one call at a
 time, TransactionEvents in order and kept until acknowledged), and wakes the device when something is due.
@@ -23,13 +23,13 @@ from hardware.simulator.commands import StationCommands
 from hardware.simulator.device import HEARTBEAT_INTERVAL, Behaviour, Device
 from hardware.simulator.electrics import Car
 from hardware.simulator.memory import Memory
-from hardware.simulator.ocpp_client import Client
+from hardware.simulator.ocpp_client import VERSION, VERSION_16, Client, Wire
+from hardware.simulator.ocpp_client_16 import Client16
 from shared.clock import SECOND_MS, Clock
 from shared.facilities import ChargerLevel, Station
 
 log = logging.getLogger(__name__)
 
-SUBPROTOCOL = Subprotocol("ocpp2.0.1")
 BACKOFF_MIN_REAL_S = 0.5
 BACKOFF_MAX_REAL_S = 15.0
 OPEN_TIMEOUT_REAL_S = 10
@@ -49,10 +49,12 @@ MODELS = {
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where a station connects (its id is added to ``url``) and its password."""
+    """Where a station connects (its id is added to ``url``), its password, and the OCPP version that it speaks there:
+    2.0.1 or 1.6."""
 
     url: str
     password: str
+    version: str = VERSION
 
 
 class _RebootError(Exception):
@@ -66,8 +68,10 @@ class SimulatedStation:
         self.device = Device(doc, memory, behaviour, clock.now_ms())
         self.device.changed = self._changed
         self._login = login
+        self._subprotocol = Subprotocol(f"ocpp{login.version}")
+        self._memory = memory
         self._clock = clock
-        self._client: Client | None = None
+        self._wire: Wire | None = None
         self._commands = StationCommands(self.device, clock.now_ms)
         self._boot_reason: str | None = "PowerUp"
         self._work = asyncio.Event()
@@ -109,16 +113,15 @@ class SimulatedStation:
         return "Accepted" if began else "NotAtThisTime"
 
     async def _ask_for(self, token: dict[str, str]) -> str:
-        if self._client is None or not self.device.online:
+        if self._wire is None or not self.device.online:
             return "Accepted"
         try:
-            reply = await self._client.ask(call.Authorize(id_token=token))
+            return await self._wire.authorize(token)
         except ConnectionClosed:
             return "Accepted"
         except (OCPPError, TimeoutError) as error:
             log.warning("authorize failed", extra={"station_id": self.station_id, "error": repr(error)})
             return "Unknown"
-        return str(reply.id_token_info["status"])
 
     def unplug(self, evse_id: int) -> Car | None:
         """Pull the plug; the car that was there, None if there was none."""
@@ -140,7 +143,7 @@ class SimulatedStation:
         while True:
             try:
                 async with self._connect() as connection:
-                    if connection.subprotocol == SUBPROTOCOL:
+                    if connection.subprotocol == self._subprotocol:
                         await self._serve(connection)
                         failures = 0
             except (OSError, TimeoutError, WebSocketException) as error:
@@ -157,7 +160,7 @@ class SimulatedStation:
         pair = f"{self.station_id}:{self._login.password}".encode()
         return connect(
             f"{self._login.url.rstrip('/')}/{self.station_id}",
-            subprotocols=[SUBPROTOCOL],
+            subprotocols=[self._subprotocol],
             additional_headers={"Authorization": f"Basic {base64.b64encode(pair).decode()}"},
             compression=None,
             proxy=None,
@@ -168,22 +171,27 @@ class SimulatedStation:
 
     async def _serve(self, connection: ClientConnection) -> None:
         """Hold one connection until it breaks or the station reboots."""
-        self._client = Client(self.station_id, connection, self._commands)
+        self._wire = wire = self._speak(connection)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._client.serve())
-                tasks.create_task(self._talk(self._client))
+                tasks.create_task(wire.serve())
+                tasks.create_task(self._talk(wire))
         except* _RebootError:
             self._boot_reason = "RemoteReset"
         except* (ConnectionClosed, TimeoutError, OCPPError) as errors:
             log.info("connection lost", extra={"station_id": self.station_id, "error": repr(errors.exceptions[0])})
         finally:
             self.device.online = False
-            self._client = None
+            self._wire = None
 
-    async def _talk(self, client: Client) -> None:
+    def _speak(self, connection: ClientConnection) -> Wire:
+        if self._login.version == VERSION_16:
+            return Client16(self.device, connection, self._commands, self._memory)
+        return Client(self.station_id, connection, self._commands)
+
+    async def _talk(self, wire: Wire) -> None:
         while self._boot_reason is not None:
-            await self._boot(client, self._boot_reason)
+            await self._boot(wire, self._boot_reason)
         self.device.online = True
         self.device.notices.clear()
         self.device.notify_status(self._clock.now_ms())
@@ -191,52 +199,50 @@ class SimulatedStation:
         while True:
             self._mail.clear()
             if self.device.notices:
-                await self._send(client, self.device.notices.popleft())
+                await self._send(wire, self.device.notices.popleft())
             elif self.device.outbox:
-                await self._send_event(client)
+                await self._send_event(wire)
             elif self.device.reset_type == "Immediate":
                 raise _RebootError
             elif self._clock.now_ms() >= heartbeat_ms:
                 heartbeat_ms = self._clock.now_ms() + self._heartbeat_interval_ms()
-                await self._send(client, call.Heartbeat())
+                await self._send(wire, call.Heartbeat())
             else:
                 await _wait(self._mail, self._clock.real_s_until(heartbeat_ms))
 
     def _heartbeat_interval_ms(self) -> int:
         return max(1, int(self.device.variables[HEARTBEAT_INTERVAL])) * SECOND_MS
 
-    async def _boot(self, client: Client, reason: str) -> None:
+    async def _boot(self, wire: Wire, reason: str) -> None:
         """One BootNotification (B01); accepted, it need not be sent again until the next boot."""
         vendor, model = MODELS[self.device.doc.level]
-        about = {"vendor_name": vendor, "model": model, "firmware_version": "1.0.0"}
-        reply = await client.ask(call.BootNotification(charging_station=about, reason=reason))
+        reply = await wire.boot(vendor, model, reason)
         if reply.status == "Accepted":
             self._boot_reason = None
-            if reply.interval > 0:
-                self.device.variables[HEARTBEAT_INTERVAL] = str(reply.interval)
+            if reply.interval_s > 0:
+                self.device.variables[HEARTBEAT_INTERVAL] = str(reply.interval_s)
             return
-        await asyncio.sleep(max(BACKOFF_MIN_REAL_S, self._clock.real_s(reply.interval * SECOND_MS)))
+        await asyncio.sleep(max(BACKOFF_MIN_REAL_S, self._clock.real_s(reply.interval_s * SECOND_MS)))
 
-    async def _send(self, client: Client, message: Any) -> None:
+    async def _send(self, wire: Wire, message: Any) -> None:
         try:
-            await client.ask(message)
+            await wire.tell(message)
         except OCPPError as error:
             log.warning("refused", extra={"station_id": self.station_id, "call": repr(message), "error": repr(error)})
 
-    async def _send_event(self, client: Client) -> None:
+    async def _send_event(self, wire: Wire) -> None:
         """Send the oldest TransactionEvent until it is acknowledged, or given up after ``ATTEMPTS`` CALLERRORs."""
         _, fields = self.device.outbox[0]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                reply = await client.ask(call.TransactionEvent(**fields))
+                status = await wire.tell_event(fields)
             except OCPPError as error:
                 log.warning("event refused", extra={"station_id": self.station_id, "error": repr(error)})
                 if attempt < ATTEMPTS:
                     await asyncio.sleep(ATTEMPT_PAUSE_REAL_S * attempt)
                 continue
             self.device.delivered()
-            info = reply.id_token_info
-            if info is not None and info["status"] != "Accepted":
+            if status is not None and status != "Accepted":
                 transaction_id = fields["transaction_info"]["transaction_id"]
                 self.device.disallow(transaction_id, self._clock.now_ms(), "Deauthorized")
             return

@@ -36,9 +36,7 @@ class Report:
     failures: tuple[str, ...]
 
 
-def audit(
-    edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = True, settled: bool = True
-) -> Report:
+def audit(edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = True, settled: bool = True) -> Report:
     """Audit facilities' files and the cloud's database against each other.
 
     ``complete``: everything is drained, so the cloud must hold all of each log. ``settled``: every job is done too, so
@@ -73,8 +71,8 @@ def _judge(log: SiteLog) -> tuple[FacilityFigures, dict[str, ClosedSession], lis
         if event is not None:
             power.take(event, written.at_ms)
             sessions.take(event, written.at_ms)
-    if power.worst_w_max > power.budget_w:
-        failures.append(f"{name}: worst case {power.worst_w_max} W over {power.budget_w} W at {power.worst_at_ms} ms")
+    if power.over_w_max:
+        failures.append(f"{name}: worst case {power.over_w_max} W over what was allowed at {power.over_at_ms} ms")
     figures = FacilityFigures(
         events=len(log.entries),
         entered=sessions.entered,

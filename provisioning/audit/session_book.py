@@ -60,6 +60,10 @@ class SessionBook:
         self._let_go: set[tuple[str, str]] = set()
         self._transactions: dict[tuple[str, str], _Transaction] = {}
 
+    def learn(self, tariffs: tuple[Tariff, ...]) -> None:
+        """What headquarters had published, as far as the facility heard, from here on."""
+        self._tariffs = tariffs
+
     def take(self, event: Event, at_ms: int) -> None:
         """Book one event."""
         match event:

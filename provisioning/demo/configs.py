@@ -22,6 +22,8 @@ from shared.facilities import Facility
 PAY_MACHINE = "device pay-machine"
 DISOBEYING = {"l2-07": "IGNORES", "l2-13": "UNSUPPORTED", "dc-03": "SLOW"}
 """Stations of each facility that do not treat their limits as they should, as some in the field do not."""
+OLDER = {"l2-01": "1.6", "l2-08": "1.6", "dc-01": "1.6"}
+"""Stations of each facility that speak an older OCPP than 2.0.1."""
 
 
 def facilities(state: State) -> dict[str, Facility]:
@@ -103,5 +105,6 @@ class Configs:
             "api_token_file": str(folder / "token"),
             "wire": self.wires.pins(facility_id),
             "behaviours": DISOBEYING,
+            "versions": OLDER,
             "lanes": [{"lane_id": lane_id, **wiring} for lane_id, wiring in lanes.items()],
         }

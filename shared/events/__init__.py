@@ -8,13 +8,21 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
-from shared.events import charging, lanes, operations, power, stations
+from shared.events import charging, lanes, operations, power, queueing, stations
 from shared.events.charging import (
     ChargingRefused,
     ChargingStateChanged,
+    ChargingToken,
     EnergyMetered,
+    MessageHeard,
+    StandingChanged,
+    TargetReached,
+    TargetSet,
     TransactionAuthorized,
+    TransactionClosing,
     TransactionEnded,
+    TransactionFlagged,
+    TransactionNumbered,
     TransactionStarted,
 )
 from shared.events.lanes import (
@@ -25,6 +33,8 @@ from shared.events.lanes import (
     ExitGranted,
     ExitRefused,
     LaneFaulted,
+    LaneOpened,
+    LaneReleased,
     LaneRestored,
     PaymentTaken,
     RunningCharge,
@@ -33,65 +43,115 @@ from shared.events.lanes import (
     VehicleExited,
 )
 from shared.events.operations import (
+    CommandCompleted,
+    CommandTaken,
     DaemonStarted,
+    DataLost,
+    DataRecovered,
 )
 from shared.events.power import (
+    BuildingLoadChanged,
     EvseCapped,
     LimitAnswered,
+    LimitBreached,
+    LimitObeyed,
     LimitSent,
+    NeedsKnown,
     SitePowerSampled,
+)
+from shared.events.queueing import (
+    EvseReserved,
+    ReservationEnded,
+    WaitingJoined,
+    WaitingLeft,
 )
 from shared.events.stations import (
     ConnectorStatusChanged,
+    EvNeedsReported,
+    SecurityEventReported,
     StationAnswered,
     StationBooted,
     StationConnected,
     StationDisconnected,
+    StationMessageSent,
     StationOrdered,
+    StationReservationEnded,
+    StationTaskProgressed,
 )
 from shared.facilities import Frozen
 
 __all__ = [
     "KNOWN_TYPES",
     "MODULES",
+    "BuildingLoadChanged",
     "ChargingRefused",
     "ChargingStateChanged",
+    "ChargingToken",
+    "CommandCompleted",
+    "CommandTaken",
     "ConnectorStatusChanged",
     "DaemonStarted",
+    "DataLost",
+    "DataRecovered",
     "EnergyMetered",
     "Entry",
     "EntryAbandoned",
     "EntryGranted",
     "EntryRefused",
+    "EvNeedsReported",
     "Event",
     "EvseCapped",
+    "EvseReserved",
     "ExitAbandoned",
     "ExitGranted",
     "ExitRefused",
     "LaneFaulted",
+    "LaneOpened",
+    "LaneReleased",
     "LaneRestored",
     "LimitAnswered",
+    "LimitBreached",
+    "LimitObeyed",
     "LimitSent",
+    "MessageHeard",
+    "NeedsKnown",
     "PaymentTaken",
+    "ReservationEnded",
     "RunningCharge",
+    "SecurityEventReported",
     "SitePowerSampled",
+    "StandingChanged",
     "StationAnswered",
     "StationBooted",
     "StationConnected",
     "StationDisconnected",
+    "StationMessageSent",
     "StationOrdered",
+    "StationReservationEnded",
+    "StationTaskProgressed",
     "TailgateDetected",
+    "TargetReached",
+    "TargetSet",
     "TransactionAuthorized",
+    "TransactionClosing",
     "TransactionEnded",
+    "TransactionFlagged",
+    "TransactionNumbered",
     "TransactionStarted",
     "VehicleEntered",
     "VehicleExited",
+    "WaitingJoined",
+    "WaitingLeft",
     "entry",
     "parse_event",
 ]
 
 Event = (
     DaemonStarted
+    | DataRecovered
+    | DataLost
+    | CommandTaken
+    | CommandCompleted
     | EntryGranted
     | EntryRefused
     | EntryAbandoned
@@ -103,6 +163,8 @@ Event = (
     | TailgateDetected
     | LaneFaulted
     | LaneRestored
+    | LaneOpened
+    | LaneReleased
     | PaymentTaken
     | StationConnected
     | StationDisconnected
@@ -110,19 +172,39 @@ Event = (
     | ConnectorStatusChanged
     | StationOrdered
     | StationAnswered
+    | SecurityEventReported
+    | StationTaskProgressed
+    | StationReservationEnded
+    | EvNeedsReported
+    | StationMessageSent
     | ChargingRefused
+    | TransactionNumbered
     | TransactionStarted
     | TransactionAuthorized
     | EnergyMetered
     | ChargingStateChanged
     | TransactionEnded
+    | MessageHeard
+    | TransactionFlagged
+    | TransactionClosing
+    | StandingChanged
+    | TargetSet
+    | TargetReached
+    | WaitingJoined
+    | WaitingLeft
+    | EvseReserved
+    | ReservationEnded
     | LimitSent
     | LimitAnswered
+    | LimitBreached
+    | LimitObeyed
+    | NeedsKnown
+    | BuildingLoadChanged
     | EvseCapped
     | SitePowerSampled
 )
 
-MODULES = (lanes, stations, charging, power, operations)
+MODULES = (lanes, stations, charging, power, queueing, operations)
 """Where the events are defined, for whoever must know whether their meaning changed."""
 
 _events: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])

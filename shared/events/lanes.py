@@ -106,6 +106,25 @@ class TailgateDetected(Frozen):
 
     type: Literal["TailgateDetected"] = "TailgateDetected"
     lane_id: Id
+    opened_by: str = ""
+    """Who had opened the arm by a command; empty: nobody."""
+
+
+class LaneOpened(Frozen):
+    """A person had the arm raised: for one car, or ``held`` up until LaneReleased."""
+
+    type: Literal["LaneOpened"] = "LaneOpened"
+    lane_id: Id
+    by: str
+    held: bool = False
+
+
+class LaneReleased(Frozen):
+    """A person let go of an arm that was held up."""
+
+    type: Literal["LaneReleased"] = "LaneReleased"
+    lane_id: Id
+    by: str
 
 
 class LaneFaulted(Frozen):

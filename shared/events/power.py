@@ -40,6 +40,48 @@ class SitePowerSampled(Frozen):
     budget_w: int
 
 
+class LimitBreached(Frozen):
+    """An EVSE draws above its limit though it had time to obey: it is counted at what it draws and starts no other car.
+    Booked again while it goes on, once a minute or when it draws more."""
+
+    type: Literal["LimitBreached"] = "LimitBreached"
+    station_id: StationId
+    evse_id: int
+    limit_w: int
+    drawn_w: int
+
+
+class LimitObeyed(Frozen):
+    """The end of what LimitBreached began: it has kept its limits for a while, or a person (``by``) says that it is
+    mended."""
+
+    type: Literal["LimitObeyed"] = "LimitObeyed"
+    station_id: StationId
+    evse_id: int
+    by: str = ""
+
+
+class NeedsKnown(Frozen):
+    """What a running transaction's car needs: energy in all, from the transaction's beginning, and when it leaves. None
+    is unknown. The newest counts."""
+
+    type: Literal["NeedsKnown"] = "NeedsKnown"
+    station_id: StationId
+    evse_id: int
+    transaction_id: str
+    energy_wh: int | None = None
+    departure_ms: int | None = None
+    by: str = ""
+
+
+class BuildingLoadChanged(Frozen):
+    """What the building beside the chargers draws, in whole kilowatts rounded up; None: its meter is silent, so its
+    most is assumed."""
+
+    type: Literal["BuildingLoadChanged"] = "BuildingLoadChanged"
+    load_w: int | None
+
+
 class EvseCapped(Frozen):
     """A person's ceiling for one EVSE, whatever its share would be; None lifts it, 0 pauses what charges there. It ends
     with the transaction that runs when it is set, if one does."""

@@ -59,3 +59,55 @@ class StationAnswered(Frozen):
     outcome: Literal["ACCEPTED", "REJECTED", "UNSUPPORTED", "UNKNOWN", "UNSENT"]
     reason: str = ""
     details: dict[str, Any] = Field(default_factory=dict)
+
+
+class SecurityEventReported(Frozen):
+    """An alert. ``kind`` is a name of OCPP's list of security events, or a maker's own; ``critical`` by that list."""
+
+    type: Literal["SecurityEventReported"] = "SecurityEventReported"
+    station_id: StationId
+    kind: str
+    reported_at_ms: int
+    critical: bool
+    info: str = ""
+
+
+class StationTaskProgressed(Frozen):
+    """A firmware update, its publishing in the local network, or the upload of a log has come to ``status`` (OCPP's
+    word). ``request_id`` is that of the order, None when the station gave none."""
+
+    type: Literal["StationTaskProgressed"] = "StationTaskProgressed"
+    station_id: StationId
+    task: Literal["FIRMWARE", "PUBLISH_FIRMWARE", "LOG"]
+    request_id: int | None = None
+    status: str
+    info: str = ""
+
+
+class StationReservationEnded(Frozen):
+    """A station let go of a reservation by itself: ``status`` is Expired or Removed."""
+
+    type: Literal["StationReservationEnded"] = "StationReservationEnded"
+    station_id: StationId
+    reservation_id: int
+    status: str
+
+
+class EvNeedsReported(Frozen):
+    """What the car at an EVSE said it needs; None for what it did not say."""
+
+    type: Literal["EvNeedsReported"] = "EvNeedsReported"
+    station_id: StationId
+    evse_id: int
+    energy_wh: int | None = None
+    departure_ms: int | None = None
+    power_max_w: int | None = None
+
+
+class StationMessageSent(Frozen):
+    """A person was about to send a station a message of the protocol. What it said is not kept: it may hold keys."""
+
+    type: Literal["StationMessageSent"] = "StationMessageSent"
+    station_id: StationId
+    action: str
+    sent_by: str

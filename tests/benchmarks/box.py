@@ -65,8 +65,17 @@ def fill(folder: Path, site: Facility, rights: Sequence[Right], parked: Sequence
 class Box:
     """The daemon of a filled folder; entering starts it and waits until stations may connect, leaving stops it."""
 
-    def __init__(self, folder: Path, facility_id: str, *, camera: str = "camera", display: str = "display") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        facility_id: str,
+        *,
+        camera: str = "camera",
+        display: str = "display",
+        broker_url: str = f"mqtt://{HOST}:1",
+    ) -> None:
         self.folder = folder
+        self.broker_url = broker_url
         self.port = free_port()
         self.api_port = free_port()
         self.wire = folder / "pins"
@@ -75,6 +84,13 @@ class Box:
         self._config.write_text(_TOML.format(facility_id=facility_id, box=self, camera=camera, display=display))
         (folder / "tokens").touch()
         self._daemon: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The daemon's process. Raises BenchmarkError when it was not started."""
+        if self._daemon is None:
+            raise BenchmarkError("the daemon is not running")
+        return self._daemon.pid
 
     @property
     def file(self) -> Path:
@@ -114,7 +130,7 @@ class Box:
 _TOML = f"""
 facility_id = "{{facility_id}}"
 data_dir = "data"
-broker_url = "mqtt://{HOST}:1"
+broker_url = "{{box.broker_url}}"
 [ocpp]
 host = "{HOST}"
 port = {{box.port}}

@@ -3,6 +3,7 @@
 Cars draw all that they are allowed, and no more of them charge at once than the budget has power for.
 """
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from dataclasses import dataclass, field
 from edge.rules import facility as rules
 from edge.rules.inputs import Due, LimitSetpoint, Matches, PaymentOffered, QuoteAsked
 from shared.clock import MINUTE_MS
-from shared.events import Entry, VehicleEntered, entry
+from shared.events import EnergyMetered, Entry, VehicleEntered, entry
 from shared.facilities import SpaceKind
 from shared.rights import Right
 from tests.benchmarks.box import account, full_size
@@ -41,10 +42,14 @@ class Car:
 
 @dataclass
 class Day:
-    """One facility from its opening on. Every station takes every limit."""
+    """One facility from its opening on. Every station takes every limit. ``reading_every_s`` divides 60; readings
+    within a minute are booked and folded as the rules would, without asking the rules what follows from each."""
 
     log_id: str
     seed: int = 7
+    arrivals_per_minute: float = ARRIVALS_PER_MINUTE
+    reading_every_s: int = 60
+    regular_spaces: int = 200
     site: Site = field(init=False)
     _cars: list[Car] = field(default_factory=list)
     _limits_w: dict[str, int] = field(default_factory=dict)
@@ -52,28 +57,39 @@ class Day:
 
     def __post_init__(self) -> None:
         self._draw = random.Random(self.seed)  # noqa: S311 - repeatable, not secret
-        self.site = Site(full_size(), state=rules.new_state(self.log_id))
+        self.site = Site(full_size(self.regular_spaces), state=rules.new_state(self.log_id))
 
     def entries(self, count: int) -> Iterator[Entry]:
         """The first ``count`` entries of the log."""
-        for station in self.site.facility.stations:
-            self.site.connect(station.station_id)
-        while len(self.site.events) < count:
+        return itertools.islice(itertools.chain.from_iterable(self.minutes()), count)
+
+    def minutes(self) -> Iterator[list[Entry]]:
+        """The log minute by minute, for ever; ``site.state`` is what all of it so far tells."""
+        self.site.connect(*(station.station_id for station in self.site.facility.stations))
+        written = 0
+        while True:
             self._minute()
-        written = zip(self.site.events[:count], self.site.event_times, strict=False)
-        return (entry(seq, at_ms, event) for seq, (event, at_ms) in enumerate(written, 1))
+            lived = zip(self.site.events, self.site.event_times, strict=True)
+            entries = [entry(written + n, at_ms, event) for n, (event, at_ms) in enumerate(lived, 1)]
+            written += len(entries)
+            self.site.events.clear()
+            self.site.event_times.clear()
+            self.site.answered.clear()
+            yield entries
 
     def _minute(self) -> None:
-        for _ in range(6):
-            self.site.wait(10)
-            self._obey()
-        if self._draw.random() < ARRIVALS_PER_MINUTE:
+        for second in range(1, 61):
+            if second % 10 == 0:
+                self.site.wait(10)
+                self._obey()
+            if second % self.reading_every_s == 0 and second < 60:
+                self._read_meters()
+        for car in [c for c in self._cars if c.plug]:
+            self._charge(car)
+        if self._draw.random() < self.arrivals_per_minute:
             self._arrive()
-        for car in list(self._cars):
-            if car.plug:
-                self._charge(car)
-            elif self.site.now_ms >= car.leaves_ms:
-                self._leave(car)
+        for car in [c for c in self._cars if not c.plug and self.site.now_ms >= c.leaves_ms]:
+            self._leave(car)
 
     def _arrive(self) -> None:
         self._count += 1
@@ -104,6 +120,24 @@ class Day:
             power_w = self._limits_w.get(car.plug, 0)
             car.register_wh += power_w // 60
             self._tell(car, "Updated", charging_state="Charging", power_w=power_w)
+
+    def _read_meters(self) -> None:
+        for car in self._cars:
+            if not car.plug:
+                continue
+            reading = EnergyMetered(
+                station_id=car.plug,
+                evse_id=1,
+                transaction_id=f"tx-{car.number}",
+                seq_no=car.seq_no,
+                metered_at_ms=self.site.now_ms,
+                register_wh=car.register_wh,
+                power_w=0 if self.site.now_ms >= car.full_ms else self._limits_w.get(car.plug, 0),
+            )
+            car.seq_no += 1
+            rules.apply(self.site.state, entry(self.site.state.head + 1, self.site.now_ms, reading))
+            self.site.events.append(reading)
+            self.site.event_times.append(self.site.now_ms)
 
     def _tell(self, car: Car, kind: str, **more: object) -> None:
         told = {"transaction_id": f"tx-{car.number}", "register_wh": car.register_wh, **more}

@@ -33,16 +33,16 @@ def measure(folder: Path, *, cars: int) -> list[Figure]:
     bare = folder / "bare"
     bare.mkdir()
     with ExitStack() as undo:
-        camera, camera_path = _line(undo)
-        display, display_path = _line(undo)
+        camera, camera_path = line(undo)
+        display, display_path = line(undo)
         db = undo.enter_context(closing(database.open_for_writing(bare / FILE_NAME)))
         box = undo.enter_context(Box(folder, site.facility_id, camera=camera_path, display=display_path))
         wire = undo.enter_context(Wire(box.wire))
         log = undo.enter_context(closing(sqlite3.connect(f"file:{box.file}?mode=ro", uri=True)))
         gate_s, commit_s = [], []
         for number in range(cars):
-            gate_s.append(_let_in(wire, camera, f"EV{number}"))
-            _drain(display)
+            gate_s.append(let_in(wire, camera, f"EV{number}"))
+            drain(display)
             commit_s.append(_commit(db, _granted(log, f"EV{number}")))
     return percentiles_ms("plate to relay", gate_s, commit_s, "one durable SQLite commit")
 
@@ -77,7 +77,7 @@ class Wire:
             raise BenchmarkError(f"the pin {name} did not go high within {PATIENCE_REAL_S} s") from None
 
 
-def _line(undo: ExitStack) -> tuple[int, str]:
+def line(undo: ExitStack) -> tuple[int, str]:
     """A serial line: our end, and the path of the other."""
     near, far = os.openpty()
     undo.callback(os.close, near)
@@ -87,7 +87,8 @@ def _line(undo: ExitStack) -> tuple[int, str]:
     return near, os.ttyname(far)
 
 
-def _drain(line: int) -> None:
+def drain(line: int) -> None:
+    """Take what was written to a line, so that it never fills."""
     try:
         while os.read(line, 4_096):
             pass
@@ -95,7 +96,7 @@ def _drain(line: int) -> None:
         return
 
 
-def _let_in(wire: Wire, camera: int, plate: str) -> float:
+def let_in(wire: Wire, camera: int, plate: str) -> float:
     """One car through the entry; seconds from its plate to the relay."""
     wire.set(front=True)
     time.sleep(PAUSE_REAL_S)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from provisioning.local.postgres import Postgres
-from tests.benchmarks import charging, gate, upload
+from tests.benchmarks import asking, charging, gate, power, restart, upload
 from tests.benchmarks.figures import Figure, table
 
 DISK = Path("/var/tmp")  # noqa: S108 - a folder on a disk, where /tmp is often memory
@@ -45,13 +45,37 @@ def _charging(folder: Path, quick: bool) -> list[Figure]:
     return charging.measure(folder, slices=2 if quick else 5, slice_real_s=1.0 if quick else 3.0)
 
 
+def _power(_folder: Path, quick: bool) -> list[Figure]:
+    return power.measure(rounds=50 if quick else 1_000)
+
+
+def _restart(folder: Path, quick: bool) -> list[Figure]:
+    return restart.measure(folder, entries=100_000 if quick else restart.YEAR_ENTRIES, rounds=2 if quick else 5)
+
+
 def _upload(folder: Path, quick: bool) -> list[Figure]:
     server = Postgres(folder / "postgres")
     try:
         server.start()
-        return upload.measure(folder, server.url(), events=5_000 if quick else 50_000)
+        return upload.measure(folder, server, upload.Mix(events=40_000 if quick else 1_000_000))
     finally:
         server.remove()
 
 
-BENCHMARKS: dict[str, Benchmark] = {"gate": _gate, "charging": _charging, "upload": _upload}
+def _asking(folder: Path, quick: bool) -> list[Figure]:
+    server = Postgres(folder / "postgres")
+    try:
+        server.start()
+        return asking.measure(folder, server, rounds=50 if quick else 500)
+    finally:
+        server.remove()
+
+
+BENCHMARKS: dict[str, Benchmark] = {
+    "gate": _gate,
+    "asking": _asking,
+    "charging": _charging,
+    "power": _power,
+    "upload": _upload,
+    "restart": _restart,
+}

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import charging, gate, upload
+from provisioning.local.postgres import Postgres
+from tests.benchmarks import asking, charging, gate, restart, upload
 from tests.benchmarks.figures import Figure, percentile, table
 from tests.benchmarks.run import main
 
@@ -26,9 +27,21 @@ def test_stations_talk_and_are_counted(tmp_path: Path) -> None:
     assert all_positive(figures)
 
 
-def test_a_log_is_carried_into_postgresql(tmp_path: Path, database_url: str) -> None:
-    figures = upload.measure(tmp_path, database_url, events=2_500)
-    assert len(figures) == 2
+def test_a_killed_daemon_raises_the_next_arm(tmp_path: Path) -> None:
+    figures = restart.measure(tmp_path, entries=5_000, rounds=1)
+    assert [f.unit for f in figures] == ["s"]
+    assert all_positive(figures)
+
+
+def test_a_log_is_drained_into_postgresql(tmp_path: Path, postgres_server: Postgres) -> None:
+    figures = upload.measure(tmp_path, postgres_server, upload.Mix(events=6_000, idle_cars=2))
+    assert [f.unit for f in figures] == ["events/s", "events/s", "ms", "ms"]
+    assert all_positive(figures)
+
+
+def test_a_box_is_commanded_and_told_of_rights(tmp_path: Path, postgres_server: Postgres) -> None:
+    figures = asking.measure(tmp_path, postgres_server, rounds=2)
+    assert [f.name for f in figures][::2] == ["command to answer p50", "right to box p50"]
     assert all_positive(figures)
 
 

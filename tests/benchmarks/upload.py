@@ -1,128 +1,297 @@
-"""Events a second from a facility's log into PostgreSQL, next to a bare bulk insert of the same rows.
+"""A facility's backlog drained into the cloud by the real processes, next to a bare bulk insert of the same rows.
 
-The product reads each batch from the facility's SQLite file, encodes it, decodes it, and stores and projects it in one
-durable transaction (sessions, charges, postings, jobs), as the two ends of the link do; only the broker is left out.
-The bare side puts the same rows into an identical table by COPY: batch by batch in durable transactions that take
-turns with the product's, and in the end all at once.
+The product: the edge daemon reads the log from its SQLite file and offers it over the broker; the cloud's link takes
+each batch in one durable transaction that stores and projects it (sessions, charges, postings, payments, jobs) and
+acknowledges it. The time runs from the first batch's commit to the last one's, and only what came after the first
+counts.
+
+The bare side: into a second, equally migrated database of the same PostgreSQL, with the same indexes, constraints and
+triggers, goes every row that the product left behind in every table, by one COPY for each table out of a file that is
+ready. That is one figure; the other is COPY of the log alone, without anything made of it. Nothing is read, parsed,
+checked or derived there, so the ratios are what all of that costs.
+
+Meanwhile cars come to the entry lane, first without and then with the drain, and their times from plate to relay stand
+next to each other.
 """
 
 import asyncio
-import json
+import os
+import secrets
+import subprocess
+import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psycopg
-from sqlalchemy import text
+from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud import migrations
 from cloud.db import create_engine, transaction
 from cloud.facilities import store as facilities
-from cloud.link.ingest import ingest
-from cloud.main import PROJECTIONS
+from cloud.link.decisions import publish
 from cloud.tariffs import store as tariff_store
+from edge.rebuild import FACILITY_RULES, Rebuilder
 from edge.store import Store
-from shared.events import Entry
-from shared.sync import Batch
-from shared.wire import decode, encode
-from tests.benchmarks.box import full_size
+from provisioning.local.broker import Broker
+from provisioning.local.postgres import Postgres
+from shared.decisions import FacilityConfigured, TariffPublished
+from shared.facilities import Facility
+from shared.sync import SyncEntry
+from tests.benchmarks.box import Box, full_size
 from tests.benchmarks.day import Day
-from tests.benchmarks.figures import BenchmarkError, Figure
+from tests.benchmarks.figures import BenchmarkError, Figure, percentile
+from tests.benchmarks.gate import Wire, drain, let_in, line
+from tests.benchmarks.memory import cpu_s, family, memory_mb
 from tests.builders import tariffs
 
-SITE = full_size()
-Row = tuple[str, str, int, int, str, str]
-_APPENDED_AT_ONCE = 500
-_COPY = "COPY {} (facility_id, log_id, seq, at_ms, type, body) FROM STDIN"
+SPACES = 5_000
+"""Regular spaces, so that the lane's cars always find one."""
+PATIENCE_REAL_S = 60.0
+"""Within this time the drain begins, and goes on."""
+LOG = "link.events"
+DERIVED = (
+    *(f"sessions.{name}" for name in ("parking_sessions", "charging_sessions", "site_payments", "power_samples")),
+    *(f"billing.{name}" for name in ("charges", "charge_lines", "payments", "postings", "discrepancies")),
+    "public.procrastinate_jobs",
+)
+"""What is made of the log. The queue's own triggers write the rest of the queue on both sides."""
 
 
-def measure(folder: Path, database_url: str, *, events: int) -> list[Figure]:
-    """Bring a log of ``events`` entries into the empty database at ``database_url``."""
-    migrations.upgrade(database_url)
-    store = Store(folder / "data", SITE.facility_id)
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """What the log holds: a million of it are three days with 4,500 cars. ``reading_every_s`` is how often a charging
+    car's meter is read."""
+
+    events: int
+    idle_cars: int = 100
+    arrivals_per_minute: float = 1.04
+    reading_every_s: int = 5
+
+
+@dataclass
+class Watch:
+    """Memory of each process group over the drain, and the processor time it took."""
+
+    groups: dict[str, Callable[[], list[int]]]
+    samples: list[dict[str, float]] = field(default_factory=list)
+    _began_s: dict[str, float] = field(default_factory=dict)
+
+    def sample(self) -> None:
+        if not self.samples:
+            self._began_s = self._cpu_s()
+        self.samples.append({name: memory_mb(pids()) for name, pids in self.groups.items()})
+
+    def _cpu_s(self) -> dict[str, float]:
+        return {name: cpu_s(pids()) for name, pids in self.groups.items()}
+
+    def lines(self, events: int) -> Iterator[str]:
+        """One line per group: memory at start, middle and end, processor time per event."""
+        spent = self._cpu_s()
+        for name in self.groups:
+            first, middle, last = (self.samples[n][name] for n in (0, len(self.samples) // 2, len(self.samples) - 1))
+            used_us = (spent[name] - self._began_s[name]) / events * 1e6
+            yield f"{name}: {first:.0f} / {middle:.0f} / {last:.0f} MB, {used_us:.0f} us of processor an event"
+
+
+def measure(folder: Path, server: Postgres, mix: Mix) -> list[Figure]:
+    """Drain a log of about ``mix.events`` entries. Prints what each process took."""
+    site = full_size(SPACES)
+    with ExitStack() as undo:
+        product_url, bare_url = (undo.enter_context(_database(server)) for _ in range(2))
+        asyncio.run(_prepare(product_url, site))
+        written = _fill(folder, site, mix)
+        broker = undo.enter_context(Broker(folder / "broker", facility_ids=(site.facility_id,)))
+        camera, camera_path = line(undo)
+        display, display_path = line(undo)
+        broker_url = broker.url(site.facility_id)
+        box = Box(folder, site.facility_id, camera=camera_path, display=display_path, broker_url=broker_url)
+        undo.enter_context(box)
+        street = Street(undo.enter_context(Wire(box.wire)), camera, display)
+        idle_s = [street.next_car() for _ in range(mix.idle_cars)]
+        link = undo.enter_context(_link(folder, product_url, broker.url()))
+        watch = Watch(
+            {
+                "edge": lambda: [box.pid],
+                "link": lambda: family(link.pid),
+                "broker": lambda: family(broker.process.pid or 0),
+                "postgres": lambda: family(server.process.pid or 0),
+            }
+        )
+        with psycopg.connect(product_url, autocommit=True) as looking:
+            drained = _drain(looking, written, street, watch)
+            _check(looking, written)
+        print("\n".join(watch.lines(drained.events)), flush=True)
+        log_s, derived_s = _insert_bare(folder, product_url, bare_url)
+    return _figures(drained, idle_s, written / log_s, written / (log_s + derived_s))
+
+
+@dataclass
+class Street:
+    """The cars at the entry lane, one after the other."""
+
+    wire: Wire
+    camera: int
+    display: int
+    count: int = 0
+
+    def next_car(self) -> float:
+        """Seconds from plate to relay."""
+        self.count += 1
+        took_s = let_in(self.wire, self.camera, f"LANE{self.count}")
+        drain(self.display)
+        return took_s
+
+
+@dataclass(frozen=True, slots=True)
+class Drained:
+    """``events`` in ``real_s``, and how long each car waited meanwhile."""
+
+    events: int
+    real_s: float
+    cars_s: list[float]
+
+
+def _drain(looking: psycopg.Connection, goal: int, street: Street, watch: Watch) -> Drained:
+    first = _held(looking, at_least=1)
+    began_s = seen_s = time.perf_counter()
+    watch.sample()
+    cars_s: list[float] = []
+    held = first
+    while held < goal:
+        cars_s.append(street.next_car())
+        before, held = held, _cursor(looking)
+        watch.sample()
+        now_s = time.perf_counter()
+        seen_s = now_s if held > before else seen_s
+        if now_s - seen_s > PATIENCE_REAL_S:
+            raise BenchmarkError(f"the drain stands at {held} of {goal}")
+    if not cars_s:
+        raise BenchmarkError(f"{goal} events are too few: they were drained before a car came")
+    return Drained(held - first, time.perf_counter() - began_s, cars_s)
+
+
+def _held(looking: psycopg.Connection, *, at_least: int) -> int:
+    give_up_s = time.perf_counter() + PATIENCE_REAL_S
+    while (held := _cursor(looking)) < at_least:
+        if time.perf_counter() > give_up_s:
+            raise BenchmarkError("the drain does not begin")
+        time.sleep(0.005)
+    return held
+
+
+def _cursor(looking: psycopg.Connection) -> int:
+    row = looking.execute("SELECT coalesce(max(upto), 0) FROM link.cursors").fetchone()
+    return int(row[0]) if row else 0
+
+
+@contextmanager
+def _database(server: Postgres) -> Iterator[str]:
+    """The address of a migrated database, dropped in the end."""
+    name = f"upload_{secrets.token_hex(4)}"
+    server.create_database(name)
     try:
-        entries = list(Day(store.log_id).entries(events))
-        for begin in range(0, events, _APPENDED_AT_ONCE):
-            store.append(entries[begin : begin + _APPENDED_AT_ONCE])
-        return asyncio.run(_measure(store, database_url, entries))
+        migrations.upgrade(server.url(name))
+        yield server.url(name)
+    finally:
+        with psycopg.connect(server.url("postgres"), autocommit=True) as admin:
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@contextmanager
+def _link(folder: Path, database_url: str, broker_url: str) -> Iterator["subprocess.Popen[bytes]"]:
+    settings = {"EASYPARK_DATABASE_URL": database_url, "EASYPARK_BROKER_URL": broker_url}
+    command = [sys.executable, "-m", "provisioning", "cloud", "link"]
+    with (
+        (folder / "link.log").open("wb") as log,
+        subprocess.Popen(command, env={**os.environ, **settings}, stderr=log) as link,
+    ):
+        try:
+            yield link
+        finally:
+            link.terminate()
+
+
+async def _prepare(database_url: str, site: Facility) -> None:
+    engine: AsyncEngine = create_engine(database_url)
+    try:
+        async with transaction(engine) as conn:
+            await facilities.save(conn, site, now_ms=0)
+            for tariff in tariffs():
+                await tariff_store.add(conn, tariff, now_ms=0)
+                await publish(conn, TariffPublished(tariff=tariff))
+            await publish(conn, FacilityConfigured(facility=site), (site.facility_id,))
+    finally:
+        await engine.dispose()
+
+
+def _fill(folder: Path, site: Facility, mix: Mix) -> int:
+    """Write the daemon's log and what it knows; how many entries that are."""
+    store = Store(folder / "data", site.facility_id)
+    try:
+        decided = [FacilityConfigured(facility=site), *(TariffPublished(tariff=t) for t in tariffs())]
+        entries = [SyncEntry(position=n, body=d.model_dump(mode="json")) for n, d in enumerate(decided, 1)]
+        store.apply_decisions("hq-1", entries, len(entries))
+        day = Day(
+            store.log_id,
+            arrivals_per_minute=mix.arrivals_per_minute,
+            reading_every_s=mix.reading_every_s,
+            regular_spaces=SPACES,
+        )
+        for minute in day.minutes():
+            store.append(minute)
+            if store.head >= mix.events:
+                break
+        rebuilder = Rebuilder(FACILITY_RULES)
+        store.save_snapshot(store.head, rebuilder.fingerprint, rebuilder.dump(day.site.state))
+        return store.head
     finally:
         store.close()
 
 
-async def _measure(store: Store, database_url: str, entries: list[Entry]) -> list[Figure]:
-    engine = create_engine(database_url)
-    try:
-        await _prepare(engine)
-        rows = [(SITE.facility_id, store.log_id, e.seq, e.at_ms, e.type, json.dumps(e.body)) for e in entries]
-        with psycopg.connect(database_url) as bare:
-            product_s, batches_s = await _take_turns(engine, store, bare, rows)
-            once_s = _insert(bare, "bare_once", rows)
-        await _check(engine, len(rows))
-    finally:
-        await engine.dispose()
-    rate = len(rows) / product_s
-    return [
-        Figure("log into PostgreSQL", "events/s", rate, len(rows) / batches_s, "COPY, the same batches"),
-        Figure("log into PostgreSQL", "events/s", rate, len(rows) / once_s, "one COPY of all rows"),
-    ]
+def _insert_bare(folder: Path, product_url: str, bare_url: str) -> tuple[float, float]:
+    """Seconds for the log, and for everything that was made of it."""
+    with closing(psycopg.connect(product_url)) as product, closing(psycopg.connect(bare_url)) as bare:
+        for table in (LOG, *DERIVED):
+            with (folder / table).open("wb") as file, product.cursor().copy(f"COPY {table} TO STDOUT") as out:
+                for piece in out:
+                    file.write(piece)
+        return _copy_in(bare, folder, (LOG,)), _copy_in(bare, folder, DERIVED)
 
 
-async def _prepare(engine: AsyncEngine) -> None:
-    async with transaction(engine) as conn:
-        await facilities.save(conn, SITE, now_ms=0)
-        for tariff in tariffs():
-            await tariff_store.add(conn, tariff, now_ms=0)
-        for table in ("bare_batches", "bare_once"):
-            await conn.execute(text(f"CREATE TABLE {table} (LIKE link.events INCLUDING ALL)"))
-
-
-async def _take_turns(
-    engine: AsyncEngine, store: Store, bare: psycopg.Connection, rows: list[Row]
-) -> tuple[float, float]:
-    """Seconds that the product and the bare COPY took for all rows, batch by batch."""
-    product_s = bare_s = 0.0
-    held = 0
-    while held < len(rows):
-        began_s = time.perf_counter()
-        upto = await _carry(engine, store, held)
-        product_s += time.perf_counter() - began_s
-        bare_s += _insert(bare, "bare_batches", rows[held:upto])
-        held = upto
-    return product_s, bare_s
-
-
-async def _carry(engine: AsyncEngine, store: Store, after: int) -> int:
-    """What the facility's link and the cloud's do for one batch; how far the cloud holds the log then."""
-    entries = store.sync_entries(after=after)
-    upto = entries[-1].position
-    offered = encode(Batch(log_id=store.log_id, after=after, upto=upto, entries=entries, head=store.head))
-    async with transaction(engine) as conn:
-        ack = await ingest(conn, SITE.facility_id, decode(Batch, offered), PROJECTIONS, now_ms=0)
-    if ack.upto != upto:
-        raise BenchmarkError(f"the cloud took {ack.upto} of a batch up to {upto}")
-    return upto
-
-
-def _insert(bare: psycopg.Connection, table: str, rows: list[Row]) -> float:
+def _copy_in(bare: psycopg.Connection, folder: Path, tables: tuple[str, ...]) -> float:
     began_s = time.perf_counter()
-    with bare.cursor() as cursor, cursor.copy(_COPY.format(table)) as copy:
-        for row in rows:
-            copy.write_row(row)
+    for table in tables:
+        with (folder / table).open("rb") as file, bare.cursor().copy(f"COPY {table} FROM STDIN") as into:
+            while piece := file.read(1 << 18):
+                into.write(piece)
     bare.commit()
     return time.perf_counter() - began_s
 
 
-async def _check(engine: AsyncEngine, count: int) -> None:
+def _check(looking: psycopg.Connection, count: int) -> None:
     """Nothing was left out, and every stay that ended was charged what was quoted."""
-    query = text(
-        "SELECT (SELECT count(*) FROM link.events), (SELECT count(*) FROM link.parked),"
-        " (SELECT count(*) FROM billing.discrepancies),"
-        " (SELECT count(*) FROM link.events WHERE type = 'VehicleExited') - (SELECT count(*) FROM billing.charges)"
-    )
-    async with transaction(engine) as conn:
-        stored, parked, discrepancies, uncharged = (await conn.execute(query)).one()
-    if (stored, parked, discrepancies, uncharged) != (count, 0, 0, 0):
-        raise BenchmarkError(
-            f"of {count} events {stored} were stored and {parked} parked, {uncharged} stays were not charged,"
-            f" {discrepancies} charged otherwise than quoted"
-        )
+    row = looking.execute(
+        "SELECT (SELECT count(*) FROM link.events WHERE seq <= %s), (SELECT count(*) FROM link.parked),"
+        " (SELECT count(*) FROM billing.discrepancies WHERE kind = 'QUOTE_DIFFERS'),"
+        " (SELECT count(*) FROM link.events WHERE type = 'VehicleExited') - (SELECT count(*) FROM billing.charges)",
+        [count],
+    ).fetchone()
+    if row != (count, 0, 0, 0):
+        raise BenchmarkError(f"stored, parked, charged otherwise than quoted, not charged: {row} of {count}")
+
+
+def _figures(drained: Drained, idle_s: list[float], log_rate: float, rows_rate: float) -> list[Figure]:
+    rate = drained.events / drained.real_s
+    lanes = []
+    for p in (50, 99):
+        busy_ms, idle_ms = (percentile(cars_s, p) * 1_000 for cars_s in (drained.cars_s, idle_s))
+        lanes.append(Figure(f"plate to relay p{p}, draining", "ms", busy_ms, idle_ms, "the lane without a drain"))
+    return [
+        Figure("log into PostgreSQL", "events/s", rate, rows_rate, "COPY of all rows of all tables"),
+        Figure("log into PostgreSQL", "events/s", rate, log_rate, "COPY of the log alone"),
+        *lanes,
+    ]

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 
 from cloud.auth import Role, issue_token
 from cloud.config import Settings
@@ -17,8 +18,9 @@ SECRET = "a secret of at least 32 characters, for tests"
 class Api:
     """``await api("GET", "/facilities", as_=Role.HQ, expect=200)`` gives the body of the answer."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, app: FastAPI) -> None:
         self.http = http
+        self.app = app
 
     async def __call__(
         self, method: str, path: str, body: Any = None, *, as_: Role | None = Role.HQ, expect: int = 200
@@ -36,10 +38,11 @@ class Api:
 
 
 @asynccontextmanager
-async def serving(database_url: str) -> AsyncIterator[Api]:
+async def serving(database_url: str, broker_url: str = "") -> AsyncIterator[Api]:
     """The application with its connections, closed at the end."""
     settings = Settings(
         database_url=database_url,
+        broker_url=broker_url,
         jwt_secret=SECRET,
         stripe_api_key="sk_test_nobody",
         stripe_api_base="http://127.0.0.1:1",
@@ -51,4 +54,4 @@ async def serving(database_url: str) -> AsyncIterator[Api]:
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://cloud") as http,
     ):
-        yield Api(http)
+        yield Api(http, app)

@@ -71,6 +71,21 @@ async def test_an_idle_worker_is_told_of_a_committed_job_and_need_not_look(
         assert await asyncio.wait_for(desk.done.get(), 5) == "now"
 
 
+async def test_jobs_written_together_stand_in_their_order_with_their_own_ids(engine: AsyncEngine) -> None:
+    async with transaction(engine) as conn:
+        written = await jobs.defer_many(conn, [("note", {"word": "one"}), ("tell", {"n": 2, "x": None}), ("note", {})])
+        assert await jobs.defer_many(conn, []) == []
+        rows = (
+            await conn.execute(text("SELECT id, queue_name, task_name, args FROM procrastinate_jobs ORDER BY id"))
+        ).all()
+    assert [row.id for row in rows] == written == sorted(written)
+    assert [(row.queue_name, row.task_name, row.args) for row in rows] == [
+        (jobs.QUEUE, "note", {"word": "one"}),
+        (jobs.QUEUE, "tell", {"n": 2, "x": None}),
+        (jobs.QUEUE, "note", {}),
+    ]
+
+
 async def test_a_job_of_a_transaction_that_rolled_back_never_was(engine: AsyncEngine) -> None:
     async def fail_after_deferring() -> None:
         async with transaction(engine) as conn:

@@ -17,6 +17,7 @@ from shared.facilities import ChargerLevel, ConnectorType, Evse, Facility, Lane,
 
 PASSWORD = "correct horse battery"
 PATIENCE_REAL_S = 5.0
+STANDING = Clock(Timeline(0.0, 1_700_000_000_000, 1.0), lambda: 0.0)
 
 
 def basic(user: str, password: str) -> str:
@@ -112,7 +113,11 @@ class Site:
 
 @asynccontextmanager
 async def running(
-    *station_ids: str, rules: Recorder | None = None, transport: Transport = DEFAULT_TRANSPORT, port: int = 0
+    *station_ids: str,
+    rules: Recorder | None = None,
+    transport: Transport = DEFAULT_TRANSPORT,
+    port: int = 0,
+    clock: Clock | None = None,
 ) -> AsyncIterator[Site]:
     """A server for stations of these ids, on a free port if none is given. Raises what ``serve`` raises."""
     rules = rules or Recorder()
@@ -120,7 +125,7 @@ async def running(
     server = StationServer(
         submit=rules.submit,
         knowledge=lambda: known,
-        clock=Clock(Timeline(0.0, 1_700_000_000_000, 1.0), lambda: 0.0),
+        clock=clock or STANDING,
         matches_for_token=no_matches,
         transport=transport,
     )
@@ -136,3 +141,4 @@ async def running(
         serving.cancel()
         with suppress(asyncio.CancelledError):
             await serving
+        server.book.close()

@@ -10,12 +10,23 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import FastAPI
+from prometheus_client.parser import text_string_to_metric_families
 
 from edge import api
 from edge.api import Inside
+from edge.commands import Commands
 from edge.link import Link, LinkSettings
-from edge.rules.inputs import ConnectorReported, LaneSignalled, StationOpened
+from edge.rules.inputs import (
+    CommandSettled,
+    ConnectorReported,
+    LaneSignalled,
+    OrderReplied,
+    OrderSetpoint,
+    StationOpened,
+)
+from edge.rules.orders import SendLocalList
 from edge.runtime import FACILITY_RULES, Runtime
+from edge.stations import StationServer
 from edge.store import Store
 from edge.tokens import Bearer, Role
 from provisioning.local.ports import free_port
@@ -25,6 +36,7 @@ from shared.devices import ArmMoved, ArmPosition, Loop, LoopChanged, PlateRead
 from shared.rights import Right, RightKind, Vehicle
 from shared.sync import SyncEntry
 from tests.builders import facility, tariffs
+from tests.edge.stations_kit import no_matches
 
 pytestmark = pytest.mark.anyio
 SITE = facility(11_000, 22_000)
@@ -91,9 +103,35 @@ async def rigged(store: Store) -> AsyncIterator[Rig]:
     clock = Clock(REAL_TIME, lambda: time.time() + shift_s[0])
     runtime = Runtime(store, clock, FACILITY_RULES, version="1")
     link = Link(LinkSettings(SITE.facility_id, "mqtt://127.0.0.1", "1"), store, clock, learn=runtime.learn)
-    bearers = {hashlib.sha256(b"sesame").hexdigest(): Bearer(Role.DEVICE, "pay machine 2")}
+    bearers = {
+        hashlib.sha256(b"sesame").hexdigest(): Bearer(Role.DEVICE, "pay machine 2"),
+        hashlib.sha256(b"mellon").hexdigest(): Bearer(Role.ATTENDANT, "mara"),
+    }
     parts: dict[str, str | None] = {"stations": None, "link": None}
-    app = api.build(Inside(SITE.facility_id, clock, runtime, store, link, bearers, lambda: parts))
+    commands = Commands(clock, submit=runtime.submit, taken=lambda: runtime.state.commands)
+    runtime.on_setpoint(CommandSettled, commands.settled)
+    commits = api.commit_times()
+    runtime.on_commit = commits.observe
+    app = api.build(
+        Inside(
+            facility_id=SITE.facility_id,
+            clock=clock,
+            runtime=runtime,
+            store=store,
+            link=link,
+            bearers=bearers,
+            parts=lambda: parts,
+            commands=commands,
+            commits=commits,
+            data_dir=Path("/"),
+            stations=StationServer(
+                submit=runtime.submit,
+                knowledge=lambda: runtime.knowledge,
+                clock=clock,
+                matches_for_token=no_matches,
+            ),
+        )
+    )
     running = asyncio.create_task(runtime.run())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://edge", headers=HEADERS) as client:
@@ -268,3 +306,82 @@ async def test_serving_stops_when_cancelled_and_frees_the_port() -> None:
         serving.cancel()
         await asyncio.wait_for(asyncio.wait({serving}), 3)
         assert serving.cancelled()
+
+
+# Commands.
+
+ATTENDANT = {"Authorization": "Bearer mellon"}
+
+
+async def test_an_attendant_opens_holds_and_releases_a_lane(rig: Rig) -> None:
+    for act in ("open", "hold", "release"):
+        answer = await rig.client.post(f"/api/v1/lanes/in-1/{act}", headers=ATTENDANT)
+        assert (answer.status_code, answer.json()["outcome"]) == (200, "DONE")
+    log = (await rig.client.get("/api/v1/events")).json()["entries"]
+    opened = [e["body"] for e in log if e["type"] == "LaneOpened"]
+    assert opened == [{"lane_id": "in-1", "by": "mara"}, {"lane_id": "in-1", "by": "mara", "held": True}]
+
+
+async def test_what_is_refused_is_a_problem_that_says_why(rig: Rig) -> None:
+    for path, body, status, words in (
+        ("lanes/in-9/open", None, 404, "no such lane"),
+        ("lanes/in-1/release", None, 409, "not held"),
+        ("stations/cs-9/reset", None, 404, "no such station"),
+        ("stations/cs-1/reset", None, 503, "not connected"),
+        ("stations/cs-1/limit", {"evse_id": 9, "limit_w": 0}, 404, "no such EVSE"),
+        ("stations/cs-1/limit", {"evse_id": 1, "limit_w": -5}, 422, "limit_w"),
+        ("stations/cs-1/start", {"evse_id": 1}, 422, "id_token or plate"),
+        ("stations/cs-1/paint", None, 422, "start"),
+    ):
+        answer = await rig.client.post(f"/api/v1/{path}", json=body, headers=ATTENDANT)
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), path
+        assert words in answer.json()["detail"]
+
+
+async def test_a_limit_is_set_at_once(rig: Rig) -> None:
+    answer = await rig.client.post(
+        "/api/v1/stations/cs-1/limit", json={"evse_id": 1, "limit_w": 2_000}, headers=ATTENDANT
+    )
+    assert answer.status_code == 200
+    assert rig.runtime.state.caps == {"cs-1/1": 2_000}
+
+
+async def test_a_stations_order_answers_what_the_station_said(rig: Rig) -> None:
+    orders: list[OrderSetpoint] = []
+    rig.runtime.on_setpoint(OrderSetpoint, lambda s: None if isinstance(s.order, SendLocalList) else orders.append(s))
+    await rig.runtime.submit(StationOpened("cs-1", "2.0.1"))
+    asking = asyncio.create_task(
+        rig.client.post("/api/v1/stations/cs-1/unlock", json={"evse_id": 1}, headers=ATTENDANT)
+    )
+    while not orders:  # noqa: ASYNC110 - what is waited for comes through the runtime
+        await asyncio.sleep(0.01)
+    await rig.runtime.submit(OrderReplied(orders[0].order_id, "cs-1", "REJECTED", "UnlockFailed"))
+    answer = await asking
+    assert (answer.status_code, answer.json()["detail"]) == (409, "not done: UnlockFailed")
+
+
+async def test_a_machine_may_not_command(rig: Rig) -> None:
+    assert (await rig.client.post("/api/v1/lanes/in-1/open")).status_code == 403
+    assert (await rig.client.post("/api/v1/lanes/in-1/open", headers={"Authorization": ""})).status_code == 401
+
+
+# Metrics.
+
+
+async def test_figures_need_no_token_here_and_say_what_is_known(rig: Rig) -> None:
+    await rig.enter("4AB12")
+    answer = await rig.client.get("/metrics", headers={"Authorization": ""})
+    assert answer.status_code == 200
+    found = {s.name: s.value for f in text_string_to_metric_families(answer.text) for s in f.samples if not s.labels}
+    assert found["easypark_edge_sessions_open"] == 1
+    assert found["easypark_edge_commit_seconds_count"] >= 1
+    assert found["easypark_edge_disk_free_bytes"] > 0
+    assert found["easypark_edge_link_connected"] == found["easypark_edge_link_refused"] == 0
+    assert "easypark_edge_knowledge_age_seconds" not in found, "unknown is left out"
+    assert 'easypark_edge_power_watts{kind="budget"} 400000.0' in answer.text
+    assert 'easypark_edge_part_failed{part="link"} 0.0' in answer.text
+
+
+async def test_figures_from_another_machine_need_a_token(rig: Rig) -> None:
+    for headers, status in (({"X-Forwarded-For": "203.0.113.5", "Authorization": ""}, 401), (ATTENDANT, 200)):
+        assert (await rig.client.get("/metrics", headers=headers)).status_code == status

@@ -10,12 +10,13 @@ import pytest
 
 from edge.config import Api, Config, Gpio, LaneWires, Listen, Pins
 from edge.devices import Devices, WiringError
-from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LaneSignalled
+from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, Knowledge, LaneSignalled
 from hardware.plate_reader import Reading, plate_sentence
 from hardware.simulator.pin_wire_client import PinWireClient
 from hardware.simulator.pty_line import PtyLine
 from shared.clock import REAL_TIME, Clock
 from shared.devices import Arm, LaneSignal, Loop, LoopChanged, PlateRead
+from tests.builders import facility
 
 pytestmark = pytest.mark.anyio
 CLOCK = Clock(REAL_TIME, time.time)
@@ -28,6 +29,8 @@ class Recorder:
     def __init__(self) -> None:
         self.inputs: asyncio.Queue[LaneSignalled] = asyncio.Queue()
         self.handlers: dict[type, Callable[[object], None]] = {}
+        self.knowledge = Knowledge()
+        self.on_stalled: Callable[[], None]
 
     def post(self, given: LaneSignalled) -> None:
         self.inputs.put_nowait(given)
@@ -131,3 +134,15 @@ async def test_wiring_that_cannot_be_meant_is_refused(config: Config) -> None:
     twice = {"in-1": config.lanes["in-1"], "in-2": config.lanes["in-1"]}
     with pytest.raises(WiringError, match="used more often"):
         Devices(replace(config, lanes=twice), CLOCK, Recorder())
+
+
+async def test_while_nothing_is_decided_a_car_at_the_exit_is_let_out(config: Config, outside: Outside) -> None:
+    runtime = Recorder()
+    runtime.knowledge = Knowledge(facility())
+    with Devices(replace(config, lanes={"out-1": config.lanes["in-1"]}), CLOCK, runtime):
+        outside.pins.drive(PINS["front"], True)
+        await runtime.hear(LoopChanged(lane_id="out-1", loop=Loop.FRONT, occupied=True))
+        runtime.on_stalled()
+        async with asyncio.timeout(10):
+            while await outside.levels.get() != (PINS["raise"], True):
+                pass

@@ -10,7 +10,7 @@ import pytest
 from edge import link as link_module
 from edge.link import Link, LinkSettings
 from edge.rules.inputs import Knowledge
-from edge.store import Store
+from edge.store import BATCH_ENTRIES_MAX, Store
 from provisioning.local.broker import Broker
 from shared.clock import Clock, Timeline
 from shared.decisions import Decision, PlateBlocked, TariffPublished
@@ -124,15 +124,15 @@ def positions(cloud: Cloud, store: Store) -> list[int]:
 
 
 async def test_what_is_in_the_log_arrives_once_and_in_order(broker: Broker, store: Store, cloud: Cloud) -> None:
-    write(store, 1_203)
+    write(store, 18_003)
     async with running(link_to(broker, store)) as link:
-        await until(lambda: link.view().acked == 1_203)
+        await until(lambda: link.view().acked == 18_003)
         write(store, 2)
         link.stir()
-        await until(lambda: link.view().acked == 1_205)
-    assert positions(cloud, store) == list(range(1, 1_206))
+        await until(lambda: link.view().acked == 18_005)
+    assert positions(cloud, store) == list(range(1, 18_006))
     assert cloud.held[store.log_id][0].body == {"at_ms": 1, "type": "Noted", "body": {"text": "x"}}
-    assert all(len(batch.entries) <= 500 for batch in cloud.batches)
+    assert all(len(batch.entries) <= BATCH_ENTRIES_MAX for batch in cloud.batches)
 
 
 async def test_the_first_thing_sent_is_a_question_so_nothing_is_sent_twice_after_a_restart(
@@ -193,7 +193,7 @@ async def test_an_ack_beyond_the_log_is_not_believed_and_is_told_as_what_it_mean
 
 
 async def test_large_entries_travel_in_small_batches(broker: Broker, store: Store, cloud: Cloud) -> None:
-    write(store, 5, "x" * 200_000)
+    write(store, 5, "x" * 600_000)
     async with running(link_to(broker, store)) as link:
         await until(lambda: link.view().acked == 5)
     assert [len(b.entries) for b in cloud.batches if b.entries] == [1, 1, 1, 1, 1]

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from http import HTTPStatus
 
 import pytest
@@ -61,3 +62,15 @@ def test_a_password_need_not_be_text() -> None:
         }
     )
     assert admit(site, "/ac-1", "Basic " + base64.b64encode(b"ac-1:" + password).decode()) == site.stations[0]
+
+
+@pytest.mark.parametrize("written", [str.upper, str.lower])
+def test_a_key_of_20_bytes_that_was_handed_out_in_hexadecimal_is_sent_as_its_bytes(
+    written: Callable[[str], str],
+) -> None:
+    key = bytes(range(236, 256))
+    salted = hashlib.sha256(b"salt" + written(key.hex()).encode()).hexdigest()
+    changes = {"password_salt": "salt", "password_sha256": salted}
+    site = FACILITY.model_copy(update={"stations": (FACILITY.stations[0].model_copy(update=changes),)})
+    assert admit(site, "/ac-1", "Basic " + base64.b64encode(b"ac-1:" + key).decode()) == site.stations[0]
+    assert isinstance(admit(site, "/ac-1", "Basic " + base64.b64encode(b"ac-1:" + key[:-1]).decode()), Refusal)

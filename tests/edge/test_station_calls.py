@@ -13,6 +13,7 @@ from edge.rules.inputs import (
 )
 from edge.station_calls import NoAnswer, StationAway
 from edge.stations import InvalidCall
+from shared.facilities import PowerSettings
 from tests.edge.charger_kit import BOOT, NOW, SHORT, charger, exchange, limit
 from tests.edge.stations_kit import Recorder, running, until
 
@@ -139,8 +140,8 @@ async def test_a_station_that_takes_amperes_alone_gets_its_first_limit_in_ampere
 async def test_a_station_is_told_how_to_meter_and_may_refuse_a_setting() -> None:
     async with running("dc-1") as site, charger(site) as station:
         await station.boot()
-        await until(lambda: len(station.variables) == 6)
-        assert station.variables["TxUpdatedInterval"] == "60"
+        await until(lambda: "TxStopPoint" in station.variables)
+        assert station.variables["TxUpdatedInterval"] == str(PowerSettings().meter_interval_s)
         assert (await station.call(call.Heartbeat())).current_time == NOW
 
 
@@ -185,3 +186,22 @@ async def test_when_a_limit_that_was_not_sent_cannot_be_booked_the_server_ends()
 
     with pytest.raises(OSError, match="disk full"):
         await live()
+
+
+async def test_a_call_that_nobody_waits_for_any_more_is_never_sent() -> None:
+    async with running("dc-1") as site, site.dial("dc-1") as connection:
+        await exchange(connection, BOOT)
+        open_call = json.loads(await connection.recv())
+        given_up = asyncio.create_task(site.server.call("dc-1", "ClearCache", {}))
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        wanted = asyncio.create_task(site.server.call("dc-1", "GetLocalListVersion", {}))
+        await connection.send(json.dumps([4, open_call[1], "NotSupported", "", {}]))
+        seen = [""]
+        while seen[-1] != "GetLocalListVersion":
+            call_frame = json.loads(await connection.recv())
+            seen.append(call_frame[2])
+            answer = [3, call_frame[1], {"versionNumber": 7}] if seen[-1] == "GetLocalListVersion" else None
+            await connection.send(json.dumps(answer or [4, call_frame[1], "NotSupported", "", {}]))
+        assert (await wanted).payload == {"versionNumber": 7}
+        assert "ClearCache" not in seen

@@ -20,6 +20,7 @@ from shared.events import Entry
 from shared.ids import Id, position_id
 from shared.rights import Right, RightKind, Vehicle
 from shared.sync import Batch, SyncEntry, receive
+from shared.wire import decode, encode_batch
 
 HQ = "hq-1"
 
@@ -100,20 +101,32 @@ def test_a_reopened_log_goes_on_under_the_same_name(tmp_path: Path) -> None:
     again.close()
 
 
+def sent(store: Store, after: int = 0) -> list[SyncEntry]:
+    """The next batch, as the cloud reads it."""
+    entries, upto = store.sync_json(after=after)
+    header = Batch(log_id=store.log_id, after=after, upto=upto, entries=())
+    return list(decode(Batch, encode_batch(header, entries)).entries)
+
+
 def test_entries_travel_with_their_position_and_all_that_was_written(store: Store) -> None:
     store.append([line(1, plate="A")])
-    assert store.sync_entries(after=0) == (
-        SyncEntry(position=1, body={"at_ms": 1_001, "type": "Noted", "body": {"plate": "A"}}),
-    )
+    assert sent(store) == [SyncEntry(position=1, body={"at_ms": 1_001, "type": "Noted", "body": {"plate": "A"}})]
+
+
+def test_whatever_is_in_a_text_it_travels_as_it_is(store: Store) -> None:
+    odd = {"text": 'é \u2028 "quoted" \\ \n {} [] , ]}', "nested": [{"a": None}, 1.5, True], "entries": []}
+    store.append([Entry(seq=1, at_ms=-5, type='Odd "type" \\', body=odd)])
+    assert sent(store) == [SyncEntry(position=1, body={"at_ms": -5, "type": 'Odd "type" \\', "body": odd})]
 
 
 def test_a_batch_is_bounded_in_entries_and_in_bytes_but_never_empty_when_there_is_something(store: Store) -> None:
-    store.append([line(seq) for seq in range(1, BATCH_ENTRIES_MAX + 2)])
-    assert len(store.sync_entries(after=0)) == BATCH_ENTRIES_MAX
+    store.append([Entry(seq=n, at_ms=n, type="N", body={}) for n in range(1, BATCH_ENTRIES_MAX + 2)])
+    assert [e.position for e in sent(store)] == list(range(1, BATCH_ENTRIES_MAX + 1))
     big = store.head
-    store.append([line(big + n, text="x" * (BATCH_BYTES_MAX // 2 + 1)) for n in range(1, 4)])
-    assert len(store.sync_entries(after=big)) == 1
-    assert store.sync_entries(after=store.head) == ()
+    store.append([line(big + n, text="é" * (BATCH_BYTES_MAX // 4 + 1)) for n in range(1, 4)])
+    assert [e.position for e in sent(store, big)] == [big + 1]
+    assert [e.position for e in sent(store, BATCH_ENTRIES_MAX)] == [BATCH_ENTRIES_MAX + 1, big + 1]
+    assert store.sync_json(after=store.head) == ("", store.head)
 
 
 WRITER = """

@@ -24,7 +24,7 @@ CONTEXTS = (
 )
 """Contexts of the cloud; each imports only those on its left."""
 
-CLOUD_ROOT = ("config", "db", "auth", "jobs", "gateway", "problems", "lived")
+CLOUD_ROOT = ("config", "db", "auth", "jobs", "gateway", "problems", "lived", "metrics", "server")
 """Files of the cloud's root that every context may use."""
 
 FILE_LINES_MAX = 400
@@ -73,7 +73,7 @@ def _may_import(path: Path, target: list[str]) -> bool:
         return True
     if room == "edge":
         return target[0] == "hardware" and path.as_posix() in ("edge/main.py", "edge/devices.py")
-    return room == "provisioning" and _starts_processes(path)
+    return room == "provisioning" and (_starts_processes(path) or _may_simulate(path, target))
 
 
 def _leftwards(path: Path, target: list[str]) -> bool:
@@ -89,8 +89,19 @@ def _leftwards(path: Path, target: list[str]) -> bool:
 
 
 def _starts_processes(path: Path) -> bool:
-    """The command starts everything; the demo knows both ends' configuration. Nothing else in provisioning does."""
-    return path.as_posix() == "provisioning/cli.py" or path.parts[:2] == ("provisioning", "demo")
+    """The command starts everything; the demo knows both ends' configuration; the planner replays the edge's rules.
+    Nothing else in provisioning does."""
+    return path.as_posix() == "provisioning/cli.py" or path.parts[1] in ("demo", "plan")
+
+
+def _may_simulate(path: Path, target: list[str]) -> bool:
+    """The simulation lives by the edge's rules and by the cloud's pure ones (with the row types that those take); its
+    auditor's books by neither."""
+    if path.parts[:2] != ("provisioning", "simulation") or path.parts[2] in ("books", "auditor.py", "happenings.py"):
+        return False
+    if target[0] == "edge":
+        return target[1:2] == ["rules"]
+    return target[2:3] == ["rules"] or target[1:3] in (["billing", "pricing"], ["sessions", "store"])
 
 
 def is_pure(path: Path) -> bool:

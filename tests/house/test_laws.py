@@ -42,6 +42,9 @@ def test_files_functions_and_parameter_lists_fit_in_the_eye():
         ("hardware/loop.py", "from edge.rules import lane"),
         ("provisioning/local/broker.py", "from cloud.link import store"),
         ("provisioning/audit/report.py", "from edge.rules import power"),
+        ("provisioning/simulation/books/money_book.py", "from edge.rules import payment"),
+        ("provisioning/simulation/headquarters.py", "from cloud.link import ingest"),
+        ("provisioning/simulation/box.py", "from edge import runtime"),
     ],
 )
 def test_a_forbidden_import_is_caught(path, source):
@@ -57,6 +60,8 @@ def test_a_forbidden_import_is_caught(path, source):
         ("cloud/main.py", "from cloud.dashboard import api"),
         ("provisioning/cli.py", "import edge.main"),
         ("edge/rules/power.py", "from edge.rules import books"),
+        ("provisioning/simulation/box.py", "from edge.rules import facility"),
+        ("provisioning/simulation/bills.py", "from cloud.billing import rules"),
     ],
 )
 def test_an_allowed_import_passes(path, source):

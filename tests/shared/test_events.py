@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError
 
+from shared.commands import Outcome
 from shared.events import KNOWN_TYPES, Entry, Event, PaymentTaken, VehicleEntered, entry, parse_event
 from shared.facilities import SpaceKind
 from shared.rights import RightKind, RightRef
@@ -41,7 +42,7 @@ def value(annotation: Any) -> Any:
         return {"x": 1}
     if issubclass(annotation, BaseModel) and annotation is not RightRef:
         return annotation(**{name: value(field.annotation) for name, field in annotation.model_fields.items()})
-    plain = {str: "x-1", int: 41, bool: True, RightRef: ENTERED.right, SpaceKind: SpaceKind.EV}
+    plain = {str: "x-1", int: 41, bool: True, RightRef: ENTERED.right, SpaceKind: SpaceKind.EV, Outcome: Outcome.DONE}
     return plain[annotation]
 
 

@@ -50,6 +50,19 @@ class Sync:
 
 
 @dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What a facility knows of headquarters' decisions: up to which instant it is known to have held them all, and how
+    many it has not confirmed."""
+
+    at_ms: int
+    decisions_behind: int
+
+    @property
+    def current(self) -> bool:
+        return not self.decisions_behind
+
+
+@dataclass(frozen=True, slots=True)
 class Watts:
     """What the chargers of a site draw together, what they may draw at worst, and the budget, at an instant."""
 
@@ -72,7 +85,8 @@ class CurvePoint:
 
 @dataclass(frozen=True, slots=True)
 class FacilityNow:
-    """A facility as headquarters knows it. ``watts`` None: no sample ever came. ``sync`` None: no log ever came."""
+    """A facility as headquarters knows it. ``watts`` None: no sample ever came. ``sync`` None: no log ever came.
+    ``knowledge`` None: it never confirmed a decision. ``contested``: a second box of its name was refused just now."""
 
     facility_id: str
     name: str
@@ -85,6 +99,8 @@ class FacilityNow:
     sync: Sync | None
     watts: Watts | None
     curve: tuple[CurvePoint, ...]
+    knowledge: Knowledge | None = None
+    contested: bool = False
 
 
 @dataclass(frozen=True, slots=True)

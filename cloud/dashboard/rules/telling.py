@@ -12,6 +12,8 @@ from shared.events import (
     Event,
     ExitRefused,
     LaneFaulted,
+    LaneOpened,
+    LaneReleased,
     LaneRestored,
     PaymentTaken,
     StationConnected,
@@ -37,6 +39,8 @@ TOLD = (
     TailgateDetected,
     LaneFaulted,
     LaneRestored,
+    LaneOpened,
+    LaneReleased,
     StationConnected,
     StationDisconnected,
     DaemonStarted,
@@ -113,8 +117,14 @@ def _tell_of_charging(event: Event) -> Told | None:
 
 def _tell_of_equipment(event: Event) -> Told | None:
     match event:
+        case TailgateDetected(opened_by=str(by)) if by:
+            return Told(f"A car went through {event.lane_id}, opened by {by}: count the cars", Tone.ATTENTION)
         case TailgateDetected():
             return Told(f"A car went through {event.lane_id} without a grant: count the cars", Tone.ATTENTION)
+        case LaneOpened(held=held):
+            return Told(f"{event.by} {'holds' if held else 'opened'} {event.lane_id}{' open' if held else ''}")
+        case LaneReleased():
+            return Told(f"{event.by} let {event.lane_id} come down again")
         case LaneFaulted():
             return Told(f"{event.lane_id} is out of order: {FAULTS.get(event.fault, event.fault)}", Tone.ALARM)
         case LaneRestored():
@@ -185,6 +195,11 @@ def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns) -> tu
     Says instants, not ages: it is read aloud when it changes, so it must not change every second."""
     over = [f for f in facilities if f.watts and f.watts.worst_case_w > f.watts.budget_w]
     found = [Told(f"{f.name} may draw more than its budget: lower its chargers now.", Tone.ALARM) for f in over]
+    for facility in facilities:
+        if facility.contested:
+            text = f"Two boxes say that they are {facility.name}: the first is kept, the second refused."
+            what = f"Switch one off; if the wrong one was kept, see /api/v1/facilities/{facility.facility_id}/box."
+            found.append(Told(f"{text} {what}", Tone.ALARM))
     for facility in facilities:
         if facility.presence is Presence.AWAY and facility.heard_at_ms is not None:
             heard = f"{clock(facility.heard_at_ms, facility.zone)} {zone_name(facility.heard_at_ms, facility.zone)}"

@@ -18,6 +18,7 @@
     api_token_file = "boston-downtown.token"
     wire = "run/boston-downtown.pins"              # the edge's pin wire (Unix socket)
     behaviours = { "boston-downtown-l2-03" = "IGNORES" }   # optional, device.Behaviour
+    versions = { "boston-downtown-l2-04" = "1.6" }         # optional: the OCPP version that a station speaks
 
     [[facilities.lanes]]
     lane_id = "entry-1"
@@ -31,7 +32,7 @@ import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -77,6 +78,7 @@ class _Facility(_Strict):
     api_token_file: Path
     wire: Path
     behaviours: dict[Id, Behaviour] = {}
+    versions: dict[Id, Literal["1.6", "2.0.1"]] = {}
     lanes: tuple[_Lane, ...] = Field(min_length=1)
 
 
@@ -91,12 +93,13 @@ class _File(_Strict):
 
 @dataclass(frozen=True, slots=True)
 class SiteConfig:
-    """One facility as the world sees it. ``passwords`` and ``behaviours`` are by station id."""
+    """One facility as the world sees it. ``passwords``, ``behaviours`` and ``versions`` are by station id."""
 
     facility: Facility
     ocpp_url: str
     passwords: dict[str, str]
     behaviours: dict[str, Behaviour]
+    versions: dict[str, str]
     api_url: str
     api_token_file: Path
     wire: str
@@ -137,8 +140,9 @@ def _site(raw: _Facility, folder: Path) -> SiteConfig:
     stations = {station.station_id for station in facility.stations}
     if missing := sorted(stations - set(passwords)):
         raise ConfigError(f"{passwords_file}: no password of {', '.join(missing)}")
-    if unknown := sorted(set(raw.behaviours) - stations):
-        raise ConfigError(f"{facility_file}: has no station {', '.join(unknown)}, but behaviours names it")
+    for table, named in (("behaviours", set(raw.behaviours)), ("versions", set(raw.versions))):
+        if unknown := sorted(named - stations):
+            raise ConfigError(f"{facility_file}: has no station {', '.join(unknown)}, but {table} names it")
     lanes = tuple(
         LaneWiring(
             lane_id=lane.lane_id,
@@ -158,6 +162,7 @@ def _site(raw: _Facility, folder: Path) -> SiteConfig:
         ocpp_url=raw.ocpp_url,
         passwords=passwords,
         behaviours=dict(raw.behaviours),
+        versions=dict(raw.versions),
         api_url=raw.api_url,
         api_token_file=folder / raw.api_token_file,
         wire=wire,

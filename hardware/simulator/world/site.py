@@ -11,6 +11,7 @@ from hardware.simulator.device import Behaviour
 from hardware.simulator.journal import Journal
 from hardware.simulator.lane import Car, Passage, Reaction, SimulatedLane
 from hardware.simulator.memory import Memory
+from hardware.simulator.ocpp_client import VERSION
 from hardware.simulator.population import Settings, Visit, visits
 from hardware.simulator.stations import Login, SimulatedStation
 from hardware.simulator.world.config import SiteConfig
@@ -47,7 +48,11 @@ class Site:
         self.stations = {
             station.station_id: SimulatedStation(
                 station,
-                Login(config.ocpp_url, config.passwords[station.station_id]),
+                Login(
+                    config.ocpp_url,
+                    config.passwords[station.station_id],
+                    config.versions.get(station.station_id, VERSION),
+                ),
                 clock,
                 Memory(journal, f"station/{self.facility.facility_id}/{station.station_id}"),
                 config.behaviours.get(station.station_id, Behaviour.OBEYS),

@@ -11,6 +11,7 @@ from cloud.customers import accounts, store
 from cloud.customers.rules import PaymentMethod
 from cloud.db import transaction
 from shared.decisions import PlateBlocked, PlateUnblocked, RightAssigned, RightRevoked
+from shared.facilities import ConnectorType
 from shared.rights import RightKind, Vehicle
 from tests.cloud.customers.serving import NOW_MS, Caller, calling, decided, save_card
 
@@ -38,7 +39,7 @@ async def test_a_registered_customer_is_read_back_with_everything_theirs(call: C
         "customer_id": ada,
         "name": "Ada Lovelace",
         "email": "ada@example.com",
-        "vehicles": [{"plate": "4AB12C", "is_ev": True, "size": "STANDARD"}],
+        "vehicles": [{"plate": "4AB12C", "is_ev": True, "size": "STANDARD", "connector": None}],
         "tokens": ["04A1B2C3"],
         "payment_methods": [{"payment_method_id": "pm_1", "brand": "visa", "last4": "4242", "is_default": True}],
     }
@@ -118,6 +119,15 @@ async def test_when_the_last_card_or_vehicle_goes_the_account_ends(
     assert isinstance(told, RightRevoked)
     assert told.right_id == f"acct-{ada}"
     await call("DELETE", f"/customers/{ada}/{last}", expect=404)
+
+
+async def test_a_vehicle_s_inlet_reaches_the_chargers_with_the_right(call: Caller, engine: AsyncEngine) -> None:
+    ada = await call.customer()
+    await save_card(engine, ada)
+    await call("POST", f"/customers/{ada}/vehicles", {"plate": "ADA1", "is_ev": True, "connector": "CCS"}, expect=201)
+    told = await only_right(engine)
+    assert isinstance(told, RightAssigned)
+    assert told.right.vehicles == (Vehicle(plate="ADA1", is_ev=True, connector=ConnectorType.CCS),)
 
 
 async def test_a_second_card_keeps_the_account_when_the_first_goes(call: Caller, engine: AsyncEngine) -> None:

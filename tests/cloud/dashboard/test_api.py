@@ -4,6 +4,7 @@ import time
 from importlib.resources import files
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.auth import Role, issue_token
@@ -11,6 +12,7 @@ from cloud.dashboard import pages
 from cloud.dashboard.queries import read_overview
 from cloud.dashboard.rules.overview import FacilityNow, Overview, Presence, Tone
 from cloud.db import transaction
+from cloud.link import boxes
 from shared.clock import HOUR_MS
 from tests.cloud.dashboard import day
 from tests.cloud.serving import SECRET, Api, serving
@@ -149,3 +151,35 @@ async def test_without_the_database_the_page_says_so_and_waits_for_it(caplog: py
     assert "Headquarters&#39; database cannot be reached" in answer.text
     assert 'data-live="/dashboard/stream"' in answer.text
     assert "secret-word" not in answer.text + caplog.text
+
+
+async def test_how_old_a_facilitys_knowledge_is_shows_on_its_card(full: AsyncEngine) -> None:
+    confirm = text(
+        "INSERT INTO link.decision_cursors (facility_id, log_id, upto, updated_at_ms)"
+        " SELECT 'boston-downtown', log_id, :upto, :at_ms FROM link.decision_log"
+        " ON CONFLICT (facility_id) DO UPDATE SET upto = excluded.upto"
+    )
+    assert of(await overview(full), "boston-downtown").knowledge is None
+    async with transaction(full) as conn:
+        await conn.execute(text("UPDATE link.decision_log SET version = 7"))
+        await conn.execute(confirm, {"upto": 7, "at_ms": day.NOW_MS - 5 * HOUR_MS})
+    found = await overview(full)
+    boston = of(found, "boston-downtown")
+    assert boston.knowledge is not None
+    assert (boston.knowledge.current, boston.knowledge.at_ms) == (True, boston.heard_at_ms)
+    assert "<b>current</b>" in pages.picture(found).whole
+    async with transaction(full) as conn:
+        await conn.execute(confirm, {"upto": 4, "at_ms": 0})
+    assert "<b>5 h</b> old" in pages.picture(await overview(full)).whole
+    assert "3 decisions behind" in pages.picture(await overview(full)).whole
+
+
+async def test_a_second_box_of_one_name_is_an_alarm_until_it_is_gone(full: AsyncEngine) -> None:
+    async with transaction(full) as conn:
+        await boxes.choose(conn, "boston-downtown", boxes.Box("log-a"), now_ms=0)
+        await boxes.note_rival(conn, "boston-downtown", boxes.Box("log-b"), now_ms=day.NOW_MS)
+    found = await overview(full)
+    assert of(found, "boston-downtown").contested
+    assert "Two boxes say that they are Boston Downtown" in pages.picture(found).parts["concerns"]
+    later = await overview(full, day.NOW_MS + QUIET_AFTER_MS + 1)
+    assert not of(later, "boston-downtown").contested

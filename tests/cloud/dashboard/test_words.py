@@ -11,7 +11,9 @@ from shared.events import (
     EntryRefused,
     ExitRefused,
     LaneFaulted,
+    LaneOpened,
     PaymentTaken,
+    TailgateDetected,
     TransactionStarted,
     VehicleEntered,
     VehicleExited,
@@ -116,6 +118,13 @@ def started(evse_id: int) -> TransactionStarted:
             "in-1 is out of order: the arm does not rise",
             Tone.ALARM,
         ),
+        (LaneOpened(lane_id="in-1", by="mara"), "mara opened in-1", Tone.CALM),
+        (LaneOpened(lane_id="in-1", by="mara", held=True), "mara holds in-1 open", Tone.CALM),
+        (
+            TailgateDetected(lane_id="in-1", opened_by="mara"),
+            "A car went through in-1, opened by mara: count the cars",
+            Tone.ATTENTION,
+        ),
     ],
 )
 def test_an_event_says_who_did_what_where(event: VehicleEntered, text: str, tone: Tone) -> None:
@@ -134,7 +143,7 @@ def test_every_type_that_is_asked_for_has_words() -> None:
     """``model_construct`` leaves out what words do not need; a type without words would answer None."""
     blank = {"plate": "A", "lane_id": "in-1", "station_id": "s", "reason": "FULL", "fault": "x", "version": "1"}
     blank |= {"right": RightRef(kind=RightKind.TICKET), "quoted_cents": 1, "amount_cents": 1, "method": "CARD"}
-    blank |= {"taken_by": "m", "evse_id": 1, "energy_wh": 1, "due_cents": None}
+    blank |= {"taken_by": "m", "evse_id": 1, "energy_wh": 1, "due_cents": None, "by": "mara"}
     assert [kind for kind in TOLD if tell(kind.model_construct(**blank)) is None] == []
 
 

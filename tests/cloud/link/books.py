@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.events import Entry, Event, entry
+from cloud.link.rules import Told
+from shared.events import Entry, EntryRefused, Event, entry, parse_event
 from shared.sync import Batch, SyncEntry
 
 NOON_MS = 1_767_286_800_000
@@ -39,6 +40,12 @@ class EdgeLog:
         return Batch(log_id=self.log_id, after=after, upto=upto, entries=entries, head=len(self.entries))
 
 
+def told(entries: Sequence[Entry]) -> list[Told]:
+    """Entries as projections are given them."""
+    read = [(e, parse_event(e)) for e in entries]
+    return [Told(e.seq, e.at_ms, event) for e, event in read if event is not None]
+
+
 class Tally:
     """A projection that counts what it is given in a table of its own, and chokes on the plates it is told to."""
 
@@ -56,14 +63,14 @@ class Tally:
             )
         )
 
-    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, entries: Sequence[Entry]) -> None:
-        for e in entries:
+    async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, told: Sequence[Told]) -> None:
+        for e in told:
             await conn.execute(
                 text("INSERT INTO tally VALUES (:facility_id, :log_id, :seq)"),
                 {"facility_id": facility_id, "log_id": log_id, "seq": e.seq},
             )
-            if e.body.get("plate") in self.poison:
-                raise ValueError(f"cannot take {e.body['plate']}")
+            if isinstance(e.event, EntryRefused) and e.event.plate in self.poison:
+                raise ValueError(f"cannot take {e.event.plate}")
 
 
 async def held(conn: AsyncConnection, facility_id: str = "here", log_id: str = "log-a") -> list[Entry]:

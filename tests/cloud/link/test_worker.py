@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,15 +11,16 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.db import transaction
 from cloud.link import presence
 from cloud.link.decisions import publish
+from cloud.link.ingest import Projection, ingest
 from cloud.link.worker import LinkSettings, LinkWorker
 from provisioning.local.broker import Broker
 from shared.clock import REAL_TIME, Clock
 from shared.decisions import PlateBlocked
-from shared.events import TailgateDetected
+from shared.events import EntryRefused, TailgateDetected
 from shared.mqtt import MqttClient
 from shared.sync import Ack, Batch
 from shared.wire import DOWN, Channel, Presence, decode, encode, parse_topic, shard_of, topic
-from tests.cloud.link.books import EdgeLog, held
+from tests.cloud.link.books import EdgeLog, Tally, held, tallied
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +33,14 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
 
 @asynccontextmanager
 async def linking(
-    engine: AsyncEngine, url: str, broker: Broker, shards: tuple[str, ...] | None = None
+    engine: AsyncEngine,
+    url: str,
+    broker: Broker,
+    shards: tuple[str, ...] | None = None,
+    projections: Sequence[Projection] = (),
 ) -> AsyncIterator[None]:
     where = LinkSettings(url, broker.url(), shards)
-    worker = asyncio.create_task(LinkWorker(where, engine, Clock(REAL_TIME, time.time), []).run())
+    worker = asyncio.create_task(LinkWorker(where, engine, Clock(REAL_TIME, time.time), projections).run())
     try:
         yield
         assert not worker.done()
@@ -203,3 +208,22 @@ async def test_who_counted_as_there_before_a_restart_is_asked_even_if_the_broker
         await presence.said(conn, Presence(facility_id="there", online=True), now_ms=0)
     async with Edge(broker, "there") as edge, linking(engine, database_url, broker):
         assert (await edge.next_decisions()).entries == ()
+
+
+async def test_what_was_parked_is_tried_again_at_the_start_by_the_worker_of_its_shard(
+    engine: AsyncEngine, database_url: str, broker: Broker
+) -> None:
+    async with transaction(engine) as conn:
+        await Tally.prepare(conn)
+        for facility_id in ("here", "there"):
+            log = EdgeLog().append(EntryRefused(lane_id="in-1", plate="P", reason="full"))
+            await ingest(conn, facility_id, log.batch(), [Tally(poison=["P"])], now_ms=0)
+
+    async def is_applied() -> bool:
+        async with transaction(engine) as conn:
+            return await tallied(conn) == [1]
+
+    async with linking(engine, database_url, broker, (shard_of("here"),), [Tally()]):
+        await until(is_applied)
+    async with transaction(engine) as conn:
+        assert await tallied(conn, "there") == []

@@ -10,7 +10,7 @@ from cloud.sessions.projection import SessionsProjection
 from cloud.sessions.queries import Occupancy, occupancy
 from shared.events import Event
 from tests import builders
-from tests.cloud.link.books import EdgeLog
+from tests.cloud.link.books import EdgeLog, told
 from tests.cloud.serving import Api
 from tests.cloud.sessions.stays import ended, entered, exited, metered, paid, started, state, ticket
 
@@ -21,7 +21,7 @@ PATH = "/api/v1/sessions"
 
 async def project(conn: AsyncConnection, facility_id: str, *events: Event) -> None:
     log = EdgeLog(f"log-{facility_id}").append(*events)
-    await SessionsProjection()(conn, facility_id, log.log_id, log.entries)
+    await SessionsProjection()(conn, facility_id, log.log_id, told(log.entries))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from cloud.sessions.projection import SessionsProjection, UnknownSession
 from shared.events import Event, SitePowerSampled, TransactionAuthorized
 from shared.facilities import SpaceKind
 from shared.rights import TICKET_RIGHT
-from tests.cloud.link.books import NOON_MS, EdgeLog
+from tests.cloud.link.books import NOON_MS, EdgeLog, told
 from tests.cloud.sessions.stays import ANN, ended, entered, exited, metered, paid, started, state, ticket
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ TABLES = ("parking_sessions", "charging_sessions", "site_payments", "power_sampl
 
 
 async def project(conn: AsyncConnection, *events: Event) -> None:
-    await SessionsProjection()(conn, "here", "log-a", EdgeLog().append(*events).entries)
+    await SessionsProjection()(conn, "here", "log-a", told(EdgeLog().append(*events).entries))
 
 
 async def rows(conn: AsyncConnection) -> dict[str, list[dict[str, Any]]]:
@@ -83,7 +83,7 @@ async def test_an_exit_or_a_payment_without_an_entry_is_an_error(engine: AsyncEn
 async def test_a_session_belongs_to_its_facility_and_no_other_can_close_it(conn: AsyncConnection) -> None:
     await project(conn, entered())
     with pytest.raises(UnknownSession):
-        await SessionsProjection()(conn, "there", "log-b", EdgeLog().append(exited()).entries)
+        await SessionsProjection()(conn, "there", "log-b", told(EdgeLog().append(exited()).entries))
 
 
 async def test_a_running_transaction_shows_its_newest_reading_and_the_energy_since_its_start(
@@ -170,7 +170,7 @@ DAY: tuple[Event, ...] = (
 async def test_however_the_log_is_cut_into_batches_and_even_twice_over_the_rows_are_the_same(
     engine: AsyncEngine, cuts: set[int]
 ) -> None:
-    log = EdgeLog().append(*DAY).entries
+    log = told(EdgeLog().append(*DAY).entries)
     bounds = [0, *sorted(cuts), len(log)]
     projection = SessionsProjection()
     async with engine.connect() as conn:

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 Schema = dict[str, Any]
 
 
-def schema(name: str) -> Schema:
+def schema(name: str, package: str = "ocpp.v201") -> Schema:
     """A schema as the ``ocpp`` package ships it, such as ``HeartbeatRequest``."""
-    text = (resources.files("ocpp.v201") / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
+    text = (resources.files(package) / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
     found: Schema = json.loads(text)
     return found
 

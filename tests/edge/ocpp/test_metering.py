@@ -152,3 +152,23 @@ def test_no_values_that_the_schema_allows_give_a_reading_out_of_bounds(values: l
     assert got.register_wh is None or 0 <= got.register_wh <= 3 * 10**12
     assert got.power_w is None or 0 <= got.power_w <= 3 * 10**12
     assert got.soc_pct is None or 0 <= got.soc_pct <= 100
+
+
+def test_what_the_car_got_is_metered_at_the_outlet_and_a_total_at_the_inlet_does_not_displace_it() -> None:
+    lines = [sampled(100, REGISTER, phase=line, location="Outlet") for line in ("L1", "L2", "L3")]
+    assert reading(sampled(390, REGISTER, location="Inlet"), *lines).register_wh == 300
+
+
+def test_without_an_outlet_the_inlet_counts_before_what_the_car_itself_says() -> None:
+    assert reading(sampled(390, REGISTER, location="EV"), sampled(400, REGISTER, location="Inlet")).register_wh == 400
+    assert reading(sampled(41, "SoC", location="EV")).soc_pct == 41
+
+
+def test_a_register_is_signed_when_the_meter_signed_what_it_is_made_of() -> None:
+    signature = {"signedMeterData": "x", "signingMethod": "", "encodingMethod": "OCMF", "publicKey": ""}
+    assert reading(sampled(5, REGISTER, signedMeterValue=signature)).signed
+    assert not reading(sampled(5, REGISTER), sampled(7, POWER, signedMeterValue=signature)).signed
+    assert not reading(sampled(-5, REGISTER, signedMeterValue=signature)).signed
+    by_line = [sampled(5, REGISTER, phase=line, signedMeterValue=signature) for line in ("L1", "L2")]
+    assert reading(*by_line).signed
+    assert not reading(*by_line, sampled(5, REGISTER, phase="L3")).signed

@@ -127,6 +127,17 @@ def test_an_emoji_is_written_as_a_surrogate_pair_and_is_welcome(talk: Conversati
     assert isinstance(talk.receive('[2,"m-1","Heartbeat",{"customData":{"vendorId":"\\ud83d\\ude97"}}]'), Call)
 
 
+def test_a_whole_number_is_an_integer_however_it_is_written(talk: Conversation) -> None:
+    status = '{"timestamp":"x","connectorStatus":"Available","evseId":%s,"connectorId":1}'
+    received = talk.receive(f'[2,"m","StatusNotification",{status % "1.0"}]')
+    assert isinstance(received, Call)
+    assert repr(received.payload["evseId"]) == "1"
+    for endless in ("1e25", "1" * 19, "-1e300"):
+        refused = talk.receive(f'[2,"m","StatusNotification",{status % endless}]')
+        assert isinstance(refused, Violation)
+        assert refused.problem.code == "RpcFrameworkError"
+
+
 def test_nesting_is_allowed_to_its_limit_and_no_further(talk: Conversation) -> None:
     def nested(depth: int) -> dict[str, Any]:
         return {"vendorId": "v"} if depth == 0 else {"vendorId": "v", "deeper": nested(depth - 1)}

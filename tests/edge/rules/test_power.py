@@ -9,9 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from edge.rules import books
 from edge.rules.books import BudgetError
+from edge.rules.budget import budget
 from edge.rules.inputs import LimitSetpoint, Matches, Started, StationClosed, StationOpened
 from provisioning.audit.power_book import PowerBook
 from shared.events import LimitSent, SitePowerSampled
+from shared.facilities import Facility
 from tests.builders import facility, right
 from tests.edge.rules.site import Site
 
@@ -224,7 +226,7 @@ def test_a_limit_that_the_budget_does_not_hold_is_never_sent():
     site = Site(facility(150_000, budget_w=100_000))
     site.connect("cs-1")
     rows = books.sites(site.state, site.facility, (100_000,))
-    book = books.Books(rows, site.facility, site.now_ms)
+    book = books.Books(rows, budget(site.state, site.facility, site.now_ms), 30, site.now_ms)
     with pytest.raises(BudgetError, match="120000 W of 100000 W"):
         book.add("cs-1/1", 120_000, None)
 
@@ -234,7 +236,11 @@ class Electrics(RuleBasedStateMachine):
 
     @initialize(budget_kw=st.sampled_from([60, 120]), commissioned=st.sampled_from([True, True, False]))
     def build(self, budget_kw: int, *, commissioned: bool) -> None:
-        self.site = Site(facility(11_000, 22_000, 50_000, 150_000, regular=0, budget_w=budget_kw * 1000))
+        base = facility(11_000, 22_000, 50_000, 150_000, regular=0, budget_w=budget_kw * 1000)
+        self.start(base, commissioned=commissioned)
+
+    def start(self, site: Facility, *, commissioned: bool) -> None:
+        self.site = Site(site)
         self.book = PowerBook(self.site.facility)
         self.booked = 0
         self.charging: dict[int, int] = {}

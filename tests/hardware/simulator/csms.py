@@ -23,10 +23,13 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class Csms:
-    """``heard`` are (action, fields) in order. ``accepts`` judges id tokens; so many TransactionEvents as
-    ``refuse_events`` are answered with CALLERROR; of the answers in ``boot_status`` the last one repeats."""
+    """Speaks the version of ``subprotocol`` by its ``peer``. ``heard`` are (action, fields) in order. ``accepts``
+    judges id tokens; so many TransactionEvents as ``refuse_events`` are answered with CALLERROR; of the answers in
+    ``boot_status`` the last one repeats."""
 
     now_ms: Callable[[], int]
+    subprotocol: str = "ocpp2.0.1"
+    peer: Callable[..., Any] = field(default_factory=lambda: _Peer)
     heard: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     accepts: Callable[[str], str] = lambda _: "Accepted"
     accepts_start: Callable[[str], str] = lambda _: "Accepted"
@@ -63,7 +66,7 @@ class Csms:
             self._serve,
             "127.0.0.1",
             self.port,
-            subprotocols=["ocpp2.0.1"],  # type: ignore[list-item]
+            subprotocols=[self.subprotocol],  # type: ignore[list-item]
             process_request=self._admit,
             compression=None,
         )
@@ -82,7 +85,7 @@ class Csms:
     async def _serve(self, connection: ServerConnection) -> None:
         assert connection.request is not None
         station_id = connection.request.path.rsplit("/", 1)[-1]
-        peer = _Peer(station_id, connection, self)
+        peer = self.peer(station_id, connection, self)
         self.stations[station_id] = peer
         try:
             async for frame in connection:

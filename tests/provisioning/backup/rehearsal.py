@@ -1,6 +1,7 @@
 """A cloud and its facilities' files, some of whose events came after the last backup: the ground of a drill."""
 
 import asyncio
+import json
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -67,7 +68,8 @@ def take_in(database_url: str, folder: Path, facility_id: str, *, after: int, up
         engine = create_engine(database_url)
         held = after
         while held < upto:
-            entries = tuple(e for e in store.sync_entries(after=held) if e.position <= upto)
+            written = json.loads(f"[{store.sync_json(after=held)[0]}]")
+            entries = tuple(SyncEntry(**e) for e in written if e["position"] <= upto)
             batch = Batch(log_id=store.log_id, after=held, upto=entries[-1].position, entries=entries, head=store.head)
             async with transaction(engine) as conn:
                 held = (await ingest(conn, facility_id, batch, PROJECTIONS, now_ms=0)).upto

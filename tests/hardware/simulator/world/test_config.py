@@ -13,7 +13,7 @@ from tests.hardware.simulator.world.box import FACILITY, lane_table, site_table,
 
 
 def test_a_configuration_is_read_with_paths_from_its_own_folder(tmp_path: Path) -> None:
-    site = site_table(behaviours={"l2-01": "IGNORES"})
+    site = site_table(behaviours={"l2-01": "IGNORES"}, versions={"l2-01": "1.6"})
     path = write_world(tmp_path, site=site, timeline="1.0,2,60.0", starts_at_ms=5, traffic={"vehicles_per_day": 100})
     world = load(path)
     assert (world.seed, world.timeline, world.starts_at_ms) == ("7", Timeline(1.0, 2, 60.0), 5)
@@ -21,7 +21,7 @@ def test_a_configuration_is_read_with_paths_from_its_own_folder(tmp_path: Path) 
     assert (world.traffic.vehicles_per_day, world.traffic.facility_ids) == (100, ("boston-downtown",))
     (read,) = world.sites
     assert (read.facility, read.passwords) == (FACILITY, {"l2-01": "secret"})
-    assert read.behaviours == {"l2-01": Behaviour.IGNORES}
+    assert (read.behaviours, read.versions) == ({"l2-01": Behaviour.IGNORES}, {"l2-01": "1.6"})
     assert read.wire == str(tmp_path / "pins")
     assert [(lane.lane_id, lane.pins.raise_) for lane in read.lanes] == [("entry-1", 6), ("exit-1", 12)]
 
@@ -66,6 +66,8 @@ def test_a_toml_file_says_the_same(tmp_path: Path) -> None:
         ({"site": site_table(ocpp_url="http://x")}, "ocpp_url"),
         ({"site": site_table(behaviours={"l2-01": "SULKS"})}, "OBEYS"),
         ({"site": site_table(behaviours={"l2-99": "IGNORES"})}, "l2-99"),
+        ({"site": site_table(versions={"l2-01": "1.5"})}, "1.6"),
+        ({"site": site_table(versions={"l2-99": "1.6"})}, "l2-99, but versions"),
         ({"site": site_table(lanes=[lane_table("entry-1"), lane_table("entry-1")])}, "used more often"),
         ({"site": site_table(lanes=[{**lane_table("entry-1"), "lane_id": "side-door"}])}, "no lane side-door"),
         ({"site": site_table(facility_file="nowhere.json")}, "cannot read"),

@@ -1,0 +1,102 @@
+"""Online copies of a facility's file: made while the daemon works, verified after writing, a few kept.
+
+A copy is remarked as one (``edge/logbook.py`` COPIED_AT_MS). Whoever starts a daemon on it therefore begins a new log:
+the one it was copied from has gone on, and two different entries must never have one position.
+"""
+
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.database import FILE_NAME, make_durable
+from edge.logbook import COPIED_AT_MS
+from shared.clock import SECOND_MS, to_utc
+
+_STEP_PAGES = 1_000
+_STEP_PAUSE_REAL_S = 0.02
+"""A copy reads at most this much at once, so that a commit finds the disk free in between."""
+_PATTERN = "facility-*.db"
+_PARTIAL = ".partial"
+
+
+class BackupError(Exception):
+    """No usable copy was made; one line that says why. What was there before is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A verified copy: which log it holds, and up to which entry."""
+
+    path: Path
+    log_id: str
+    head: int
+
+
+def back_up(data_dir: Path, folder: Path, *, keep: int, now_ms: int) -> Backup:
+    """Copy the file of ``data_dir`` into ``folder`` and verify the copy; of all copies there, the ``keep`` newest stay.
+
+    May take minutes for a large file; from any thread, beside a running daemon or without one. Raises BackupError.
+    """
+    stamp = f"{to_utc(now_ms):%Y%m%dT%H%M%S}{now_ms % SECOND_MS:03d}Z"
+    partial = folder / f"facility-{stamp}.db{_PARTIAL}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for left_over in folder.glob(f"{_PATTERN}{_PARTIAL}"):
+            left_over.unlink()
+        head = _copy(data_dir / FILE_NAME, partial, now_ms)
+        made = verify(partial)
+        if made.head != head:
+            raise BackupError(f"the copy ends at entry {made.head}, what was copied at {head}: it was not kept")
+        path = partial.with_name(partial.name.removesuffix(_PARTIAL))
+        make_durable(partial)
+        partial.rename(path)
+        make_durable(folder)
+        for old in backups(folder)[keep:]:
+            old.unlink()
+    except (OSError, sqlite3.Error) as error:
+        raise BackupError(f"no copy of {data_dir / FILE_NAME} could be made in {folder}: {error}") from error
+    return Backup(path, made.log_id, made.head)
+
+
+def backups(folder: Path) -> list[Path]:
+    """The copies in a folder, newest first."""
+    return sorted(folder.glob(_PATTERN), reverse=True)
+
+
+def verify(path: Path) -> Backup:
+    """Look at every page and every index of a copy, and at its log's end. Raises BackupError when it cannot be used."""
+    try:
+        with closing(_open(path)) as db:
+            (verdict,) = db.execute("PRAGMA integrity_check").fetchone()
+            if verdict != "ok":
+                raise BackupError(f"{path} is damaged: {verdict.splitlines()[0]}")
+            (log_id,) = db.execute("SELECT value FROM meta WHERE name = 'log_id'").fetchone() or ("",)
+            return Backup(path, str(log_id), _head(db))
+    except sqlite3.Error as error:
+        raise BackupError(f"{path} cannot be used: {error}") from error
+
+
+def _copy(source_path: Path, target_path: Path, now_ms: int) -> int:
+    """Copy what is committed now, piece by piece; returns its head. One read transaction holds it still meanwhile."""
+    with closing(_open(source_path)) as source, closing(sqlite3.connect(target_path, isolation_level=None)) as target:
+        source.execute("BEGIN")
+        head = _head(source)
+        source.backup(target, pages=_STEP_PAGES, progress=lambda *_: time.sleep(_STEP_PAUSE_REAL_S))
+        source.execute("ROLLBACK")
+        target.execute("PRAGMA journal_mode = DELETE")
+        target.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (COPIED_AT_MS, str(now_ms)))
+    return head
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.is_file():
+        raise BackupError(f"{path} does not exist")
+    return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
+
+
+def _head(db: sqlite3.Connection) -> int:
+    (last,) = db.execute("SELECT max(seq) FROM log").fetchone()
+    (base,) = db.execute("SELECT value FROM meta WHERE name = 'base'").fetchone() or (0,)
+    return int(last or base)

@@ -1,0 +1,99 @@
+"""The parts beside the lanes: stations, link, commands, API, upkeep of the file. Built once the lanes work, because
+what they import takes longer than the lanes' whole start.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from edge import api, schemas, standings
+from edge.commands import Commands
+from edge.lanes import Lanes
+from edge.link import Link, LinkSettings
+from edge.part import Part
+from edge.retention import Retention
+from edge.rules.inputs import CommandSettled, LimitSetpoint, Matches, OrderSetpoint
+from edge.station_book import StationBook
+from edge.stations import StationServer, Transport
+from edge.store import Store
+from edge.upkeep import Upkeep
+
+
+def prepare() -> None:
+    """What takes long and touches nothing, for a thread. Raises SchemaSetError."""
+    schemas.v201_dialect()
+    schemas.v16_dialect()
+
+
+class Outside:
+    """Builds every part once; ``live`` keeps them alive. The constructor raises what a part's own does."""
+
+    def __init__(self, lanes: Lanes) -> None:
+        runtime, store, config, clock = lanes.runtime, lanes.store, lanes.config, lanes.clock
+        link = Link(
+            LinkSettings(config.facility_id, config.broker_url, lanes.version), store, clock, learn=runtime.learn
+        )
+        link.on_outrun = lambda: lanes.end("the data folder is an older copy, a new log begins at the next start")
+        self._book = StationBook(config.data_dir)
+        stations = StationServer(
+            submit=runtime.submit,
+            knowledge=lambda: runtime.knowledge,
+            clock=clock,
+            matches_for_token=_looked_up(store),
+            transport=Transport(book=self._book),
+        )
+        commands = Commands(clock, submit=runtime.submit, taken=lambda: runtime.state.commands)
+        commands.respond, link.on_request = link.respond, commands.heard
+        commits = api.commit_times()
+        self._lanes = lanes
+        self._upkeep = Upkeep(config, store, clock)
+        retention = Retention(store, clock, config.retention, acked=lambda: link.view().acked)
+        inside = api.Inside(
+            facility_id=config.facility_id,
+            clock=clock,
+            runtime=runtime,
+            store=store,
+            link=link,
+            bearers=lanes.bearers,
+            parts=self.problems,
+            commands=commands,
+            commits=commits,
+            data_dir=config.data_dir,
+            stations=stations,
+        )
+        app = api.build(inside)
+        self._parts = (
+            Part("stations", lambda: stations.serve(config.ocpp.host, config.ocpp.port)),
+            Part("link", link.run),
+            Part("standings", lambda: standings.keep(runtime)),
+            Part("retention", retention.run),
+            Part("upkeep", self._upkeep.run),
+            Part("api", lambda: api.serve(app, config.api.host, config.api.port)),
+        )
+        runtime.on_appended = link.stir
+        runtime.on_commit = commits.observe
+        runtime.on_setpoint(LimitSetpoint, stations.send_limit)
+        runtime.on_setpoint(OrderSetpoint, stations.send_order)
+        runtime.on_setpoint(CommandSettled, commands.settled)
+
+    async def live(self) -> None:
+        """Keep every part alive until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for part in self._parts:
+                group.create_task(part.keep_alive(), name=part.name)
+
+    def close(self) -> None:
+        """Let go of what stations told."""
+        self._book.close()
+
+    def problems(self) -> dict[str, str | None]:
+        """Each part, the disk and the last copy, with what is wrong; None where nothing is."""
+        found = {part.name: part.problem for part in self._parts}
+        found["upkeep"] = found["upkeep"] or self._upkeep.problem
+        return {**found, "disk": self._lanes.runtime.stalled}
+
+
+def _looked_up(store: Store) -> Callable[[str], Awaitable[Matches]]:
+    async def matches_for_token(token: str) -> Matches:
+        return store.matches_for_token(token)
+
+    return matches_for_token

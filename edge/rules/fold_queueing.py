@@ -1,0 +1,105 @@
+"""How the line for the chargers, reservations and local lists change what is booked."""
+
+from collections.abc import Callable
+from typing import Any
+
+from edge.rules.state import FacilityState, Reservation, Waiting
+from shared.events import (
+    EvseReserved,
+    ReservationEnded,
+    StandingChanged,
+    StationAnswered,
+    StationBooted,
+    StationOrdered,
+    StationReservationEnded,
+    VehicleExited,
+    WaitingJoined,
+    WaitingLeft,
+)
+
+
+def _joined(state: FacilityState, event: WaitingJoined, at_ms: int) -> None:
+    state.line.append(Waiting(event.waiting_id, event.plate, event.connector, at_ms))
+
+
+def _left(state: FacilityState, event: WaitingLeft, _at_ms: int) -> None:
+    state.line = [w for w in state.line if w.waiting_id != event.waiting_id]
+
+
+def _reserved(state: FacilityState, event: EvseReserved, _at_ms: int) -> None:
+    state.reservation_number = max(state.reservation_number, event.number)
+    state.reservations[event.reservation_id] = Reservation(
+        event.reservation_id,
+        event.number,
+        event.station_id,
+        event.evse_id,
+        event.id_token,
+        event.plate,
+        event.until_ms,
+        event.waiting_id,
+    )
+
+
+def _reservation_ended(state: FacilityState, event: ReservationEnded, _at_ms: int) -> None:
+    state.reservations.pop(event.reservation_id, None)
+
+
+def _let_go(state: FacilityState, event: StationReservationEnded, _at_ms: int) -> None:
+    for kept in list(state.reservations.values()):
+        if (kept.station_id, kept.number) == (event.station_id, event.reservation_id):
+            del state.reservations[kept.reservation_id]
+
+
+def _standing(state: FacilityState, event: StandingChanged, _at_ms: int) -> None:
+    session = state.sessions.get(event.session_id)
+    if session is not None:
+        session.tokens = {t.id_token: t.group_id for t in event.tokens}
+        session.blocked = event.blocked
+        state.tokens_version += 1
+
+
+def _exited(state: FacilityState, _event: VehicleExited, _at_ms: int) -> None:
+    """Whoever has left takes his tokens off the lists."""
+    state.tokens_version += 1
+
+
+def _ordered(state: FacilityState, event: StationOrdered, at_ms: int) -> None:
+    if event.order == "SendLocalList":
+        told = state.local_list(event.station_id)
+        tokens = {str(t["id_token"]): str(t["group_id"]) for t in event.details["tokens"]}
+        kept = {} if event.details["full"] else told.tokens
+        told.sent = {k: v for k, v in {**kept, **tokens}.items() if k not in event.details["removed"]}
+        told.version, told.sent_ms, told.in_flight = int(event.details["version"]), at_ms, event.order_id
+
+
+def _answered(state: FacilityState, event: StationAnswered, _at_ms: int) -> None:
+    told = state.local_lists.get(event.station_id)
+    if told is None or told.in_flight != event.order_id:
+        return
+    told.in_flight = ""
+    told.known = event.outcome == "ACCEPTED"
+    told.refused = event.outcome == "UNSUPPORTED"
+    if told.known:
+        told.tokens = told.sent
+
+
+def _booted(state: FacilityState, event: StationBooted, _at_ms: int) -> None:
+    """A station may have lost its list, or learnt to keep one, whenever it boots."""
+    told = state.local_lists.get(event.station_id)
+    if told is not None:
+        told.known = told.refused = False
+        told.sent_ms = 0
+
+
+FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
+    WaitingJoined: _joined,
+    WaitingLeft: _left,
+    EvseReserved: _reserved,
+    ReservationEnded: _reservation_ended,
+    StationReservationEnded: _let_go,
+    StandingChanged: _standing,
+    VehicleExited: _exited,
+    StationOrdered: _ordered,
+    StationAnswered: _answered,
+    StationBooted: _booted,
+}

@@ -1,0 +1,73 @@
+"""What each EVSE that can be told should be limited to, by the facility's policy."""
+
+from dataclasses import replace
+
+from edge.rules.allocation import Request
+from edge.rules.books import Books, Site
+from edge.rules.budget import budget
+from edge.rules.demand import request, takes_energy
+from edge.rules.phases import load_w
+from edge.rules.policies import POLICIES
+from edge.rules.turn import Turn
+from shared.clock import SECOND_MS
+from shared.facilities import Facility
+
+
+def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> dict[str, int]:
+    """Watts wanted at each EVSE that can be told. What cannot be told, or does not obey, is taken off the budget at its
+    worst."""
+    told, room_w = [], [_least_w(turn, facility)] * len(rows[0].weights)
+    for row in rows:
+        if (
+            row.connected
+            and row.promises.fallback_w is not None
+            and not row.drawn_above_w(row.effective_w(turn.now_ms))
+        ):
+            told.append(row)
+        else:
+            _take(room_w, row, _reserved_w(row, books))
+    requests = [request(turn.state, r, r.transaction) for r in told if r.transaction is not None and takes_energy(r)]
+    wanted_w = {r.name: r.wanted_w for r in requests}
+    idle_w = {r.key: min(r.base_w(), turn.state.caps.get(r.key, r.base_w())) for r in told if r.key not in wanted_w}
+    if _all_fit(told, wanted_w | idle_w, room_w):
+        found = wanted_w | idle_w
+    else:
+        kept_w = {r.key: r.evse.minimum_w for r in told if not _pauses(r)}
+        for row in told:
+            _take(room_w, row, kept_w.get(row.key, 0))
+        above = [_beyond(r, kept_w[r.name]) if r.name in kept_w else r for r in requests]
+        shares = POLICIES[facility.power.policy](above, tuple(max(0, w) for w in room_w), turn.now_ms)
+        found = {r.key: shares.get(r.key, 0) + kept_w.get(r.key, 0) for r in told}
+    return {r.key: found[r.key] if _pauses(r) else max(found[r.key], r.evse.minimum_w) for r in told}
+
+
+def _least_w(turn: Turn, facility: Facility) -> int:
+    """What is to be shared out: the least that the budget will be while a lease of now may last, so that limits come
+    down in time for a peak window."""
+    power = facility.power
+    until_ms = turn.now_ms + (power.lease_s + power.renew_s + 4 * power.drift_s) * SECOND_MS
+    return budget(turn.state, facility, turn.now_ms).least_w(turn.now_ms, until_ms)
+
+
+def _take(room_w: list[int], row: Site, taken_w: int) -> None:
+    for i, weight in enumerate(row.weights):
+        room_w[i] -= load_w(taken_w, weight)
+
+
+def _all_fit(told: list[Site], wanted_w: dict[str, int], room_w: list[int]) -> bool:
+    return all(sum(load_w(wanted_w[r.key], r.weights[i]) for r in told) <= room for i, room in enumerate(room_w))
+
+
+def _pauses(row: Site) -> bool:
+    return row.evse.pauses and not row.promises.refuses_pause
+
+
+def _beyond(asked: Request, kept_w: int) -> Request:
+    """What a car wants beyond the minimum that its EVSE cannot go below."""
+    return replace(asked, wanted_w=max(0, asked.wanted_w - kept_w), minimum_w=0)
+
+
+def _reserved_w(row: Site, books: Books) -> int:
+    """What to leave for an EVSE that cannot be told: its worst case, or the fallback that it is about to get."""
+    awaiting_w = row.share_w if row.connected and row.promises.fallback_w is None else 0
+    return max(books.highest_w(row.key), row.base_w(), awaiting_w)

@@ -1,0 +1,1 @@
+"""Replays charging sessions of the past under a budget, by the policies of the house."""

@@ -1,0 +1,11 @@
+"""The books of the auditor. A new one is a file here and a name in ``BOOKS``."""
+
+from provisioning.simulation.books.arm_book import ArmBook
+from provisioning.simulation.books.copy_book import CopyBook
+from provisioning.simulation.books.decision_book import DecisionBook
+from provisioning.simulation.books.draw_book import DrawBook
+from provisioning.simulation.books.money_book import MoneyBook
+from provisioning.simulation.books.promise_book import PromiseBook
+from provisioning.simulation.books.right_book import RightBook
+
+BOOKS = (CopyBook, MoneyBook, PromiseBook, DrawBook, ArmBook, RightBook, DecisionBook)

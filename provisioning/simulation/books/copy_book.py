@@ -1,0 +1,72 @@
+"""The cloud's events are an exact prefix of each facility's log, whatever happened; in the end, all of it."""
+
+from provisioning.simulation.auditor import Hearing, Subject
+from provisioning.simulation.happenings import Acknowledged, Believed, Logged, Restored, Settled, Stored
+from shared.events import Entry
+
+
+class CopyBook:
+    reads: frozenset[str] = frozenset()
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._logs: dict[str, list[Entry]] = {}
+        self._held: dict[str, int] = {}
+        self._acknowledged_upto: dict[str, int] = {}
+
+    def hears(self) -> Hearing:
+        return {
+            Logged: self._logged,
+            Stored: self._stored,
+            Acknowledged: self._acknowledged,
+            Believed: self._believed,
+            Restored: self._restored,
+            Settled: self._settled,
+        }
+
+    def _logged(self, told: Logged) -> None:
+        log = self._logs.setdefault(told.log_id, [])
+        if told.entry.seq != len(log) + 1:
+            self._subject.fail(f"{told.log_id}: entry {told.entry.seq} was written at place {len(log) + 1}")
+        log.append(told.entry)
+
+    def _stored(self, told: Stored) -> None:
+        held = self._held.get(told.log_id, 0)
+        written = self._logs.get(told.log_id, [])[held : held + len(told.entries)]
+        for mine, theirs in zip(written, told.entries, strict=False):
+            if mine != theirs:
+                self._subject.fail(
+                    f"{told.log_id}: entry {mine.seq} is entry {theirs.seq} ({theirs.type}) in the cloud"
+                )
+                break
+        self._held[told.log_id] = held + len(told.entries)
+        if len(written) < len(told.entries):
+            self._subject.fail(
+                f"{told.log_id}: the cloud holds {self._held[told.log_id]} entries, more than were written"
+            )
+        if told.upto != self._held[told.log_id]:
+            self._subject.fail(
+                f"{told.log_id}: the cloud's cursor is at {told.upto} of {self._held[told.log_id]} entries"
+            )
+
+    def _acknowledged(self, told: Acknowledged) -> None:
+        if told.upto > self._held.get(told.log_id, 0):
+            self._subject.fail(f"{told.log_id}: {told.upto} acknowledged, {self._held.get(told.log_id, 0)} committed")
+        self._acknowledged_upto[told.log_id] = max(told.upto, self._acknowledged_upto.get(told.log_id, 0))
+
+    def _believed(self, told: Believed) -> None:
+        if told.upto > self._acknowledged_upto.get(told.log_id, 0):
+            self._subject.fail(f"{told.log_id}: {told.upto} counted as delivered, which nobody acknowledged")
+
+    def _restored(self, told: Restored) -> None:
+        self._held = dict(told.held)
+
+    def _settled(self, told: Settled) -> None:
+        for log_id, log in self._logs.items():
+            held = told.events.get(log_id, ())
+            if len(held) != len(log):
+                self._subject.fail(f"{log_id}: of {len(log)} entries the cloud holds {len(held)} in the end")
+            for mine, theirs in zip(log, held, strict=False):
+                if mine != theirs:
+                    self._subject.fail(f"{log_id}: entry {mine.seq} is {theirs.seq} ({theirs.type}) in the end")
+                    break

@@ -1,0 +1,25 @@
+"""The planted bugs. A new one is a few lines in one of these files, or in a new one, and a name in ``BUGS``."""
+
+from provisioning.simulation.bugs import boxes, cloud, lanes, money, power, rights, sync
+
+BUGS = (
+    sync.DELIVERED_ON_PUBLISH,
+    sync.RESEND_FROM_HEAD,
+    sync.LOWER_REFUSED,
+    sync.APPLY_TWICE,
+    cloud.ACK_BEFORE_COMMIT,
+    cloud.CURSOR_APART,
+    cloud.READ_BY_CURSOR_ALONE,
+    cloud.SAME_LOG_AFTER_RESTORE,
+    boxes.ACT_BEFORE_DURABLE,
+    boxes.TAIL_FORGOTTEN,
+    lanes.CLOSE_ON_CAR,
+    lanes.LET_IN_TWICE,
+    money.CHARGED_APART,
+    money.LATEST_PRICE,
+    money.ENDED_AGAIN,
+    power.PENDING_IGNORED,
+    power.DRIFT_SIGN,
+    rights.REVOCATION_IGNORED,
+    rights.EXPIRY_IGNORED,
+)

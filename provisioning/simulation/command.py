@@ -1,0 +1,43 @@
+"""``easypark simulate``: what may be asked for. What it does is imported when it is asked."""
+
+import argparse
+
+from provisioning.local.errors import SetupError
+
+
+def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    """Add the subcommand."""
+    simulate = commands.add_parser("simulate", help="a network of facilities, its faults and its auditor, from seeds")
+    simulate.add_argument("--seeds", type=_whole, default=1_000, help="how many, from 0 on (default: 1000)")
+    simulate.add_argument("--seed", type=int, help="live this one alone")
+    simulate.add_argument("--facilities", type=_whole, default=3, help="in each story (default: 3)")
+    simulate.add_argument("--days", type=_above_zero, default=7.0, help="of trouble, before all is healed (default: 7)")
+    simulate.add_argument("--pace", type=_above_zero, default=1.0, help="how often cars come and things break")
+    simulate.add_argument("--jobs", type=_whole, default=1, help="processes at a time (default: 1)")
+    simulate.add_argument("--bug", metavar="NAME", help="plant this bug, to see it caught")
+    simulate.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from provisioning.simulation.run import UnknownBug, Wish, run  # noqa: PLC0415 - start-up time
+    from provisioning.simulation.scenario import Scenario  # noqa: PLC0415 - start-up time
+
+    scenario = Scenario(options.facilities, options.days, options.pace)
+    try:
+        return run(Wish(scenario, options.seeds, options.seed, options.jobs, options.bug))
+    except UnknownBug as error:
+        raise SetupError(str(error)) from error
+
+
+def _whole(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be 1 or more, got {text}")
+    return value
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1_000:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most 1000, got {text}")
+    return value

@@ -1,0 +1,19 @@
+"""What breaks. A new fault is a file here and a name in ``FAULTS``."""
+
+from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, lanes, links
+
+FAULTS = (
+    boxes.CRASH,
+    boxes.BOOT_LOOP,
+    links.CUT,
+    links.LONG_CUT,
+    links.BAD,
+    broker.FORGETS,
+    cloud.CRASH,
+    cloud.RESTORE,
+    clocks.JUMP,
+    chargers.DROPS,
+    chargers.REBOOTS,
+    chargers.ILL_MANNERED,
+    lanes.DEVICE_DIES,
+)

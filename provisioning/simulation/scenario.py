@@ -1,0 +1,33 @@
+"""How big a simulated story is, and what one of them comes to."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+DAY_MS = 86_400_000
+WEEK_DAYS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """``pace`` multiplies how often cars come and things break: short stories need more of both."""
+
+    facilities: int = 3
+    days: float = 7
+    pace: float = 1.0
+
+    @property
+    def command(self) -> str:
+        """The arguments that ask for this scenario."""
+        pace = "" if self.pace == 1 else f" --pace {self.pace:g}"
+        return f"--facilities {self.facilities} --days {self.days:g}{pace}"
+
+
+@dataclass(slots=True)
+class Result:
+    """One seed. ``failures`` is empty when every book agrees; ``crash`` is a traceback when a rule itself broke."""
+
+    seed: int
+    failures: list[str] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    real_s: float = 0.0

@@ -1,0 +1,148 @@
+"""Who may charge beside the plain cases: groups, plugs, reservations, blocked plates."""
+
+import pytest
+
+from edge.rules.inputs import Authorization, AuthorizeAsked, Matches, OrderSetpoint
+from edge.rules.knowledge import StandingSeen
+from edge.rules.orders import StopCharging
+from edge.rules.requests import ReservationAsked
+from shared.clock import HOUR_MS
+from shared.decisions import PlateBlocked
+from shared.events import ChargingToken, StandingChanged, TransactionEnded, TransactionFlagged
+from shared.facilities import ConnectorType
+from shared.rights import Right, RightKind, Vehicle
+from tests.builders import NINE_MS, facility, right
+from tests.edge.rules.site import Site
+
+ANN = right("ann", "ANNSCAR", group_id="family")
+BOB = right("bob", "BOBSCAR", group_id="family")
+EVE = right("eve", "EVESCAR")
+
+
+def inside(*rights: Right) -> Site:
+    site = Site(facility(11_000, 11_000))
+    site.connect("cs-1", "cs-2")
+    for holder in rights:
+        site.drive_through("in-1", holder.vehicles[0].plate, holder)
+    return site
+
+
+def shown(site: Site, holder: Right, station_id: str = "cs-1", evse_id: int | None = None) -> Authorization:
+    return site.give(AuthorizeAsked(station_id, holder.tokens[0], evse_id, Matches(rights=(holder,))))
+
+
+def start(site: Site, holder: Right, station_id: str = "cs-1") -> Authorization:
+    matches = Matches(rights=(holder,))
+    return site.transaction(station_id, "Started", 0, id_token=holder.tokens[0], matches=matches, register_wh=0)
+
+
+def stops(site: Site) -> list[str]:
+    return [
+        s.order.transaction_id
+        for s in site.setpoints
+        if isinstance(s, OrderSetpoint) and isinstance(s.order, StopCharging)
+    ]
+
+
+def test_the_group_of_a_token_is_told_so_that_the_station_lets_its_others_stop_it():
+    site = inside(ANN)
+    assert start(site, ANN) == Authorization("Accepted", group_id="family")
+
+
+def test_a_token_of_the_group_may_stop_what_charges_though_its_own_car_is_not_inside():
+    site = inside(ANN)
+    start(site, ANN)
+    assert shown(site, BOB) == Authorization("Accepted", group_id="family")
+    assert shown(site, EVE).status == "NotAtThisLocation"
+
+
+def test_whoever_began_may_stop_where_it_charges_but_not_charge_elsewhere_too():
+    site = inside(ANN)
+    start(site, ANN)
+    assert shown(site, ANN, "cs-1").status == "Accepted"
+    assert shown(site, ANN, "cs-2").status == "ConcurrentTx"
+    assert shown(site, ANN, "cs-1", 1).status == "ConcurrentTx"
+
+
+@pytest.mark.parametrize(
+    ("inlet", "status"),
+    [
+        (None, "Accepted"),
+        (ConnectorType.TYPE1, "Accepted"),
+        (ConnectorType.CCS, "Accepted"),
+        (ConnectorType.NACS, "Accepted"),
+    ],
+)
+def test_a_type_1_plug_fits_every_inlet(inlet, status):
+    holder = right("ann", "ANNSCAR", vehicles=(Vehicle(plate="ANNSCAR", is_ev=True, connector=inlet),))
+    assert shown(inside(holder), holder).status == status
+
+
+def test_a_plug_that_does_not_fit_the_car_is_refused_as_such():
+    holder = right("ann", "ANNSCAR", vehicles=(Vehicle(plate="ANNSCAR", is_ev=True, connector=ConnectorType.NACS),))
+    site = inside(holder)
+    station = site.facility.stations[0]
+    chademo = station.evses[0].model_copy(update={"connector": ConnectorType.CHADEMO})
+    stations = (station.model_copy(update={"evses": (chademo,)}), *site.facility.stations[1:])
+    site.facility = site.facility.model_copy(update={"stations": stations})
+    assert shown(site, holder).status == "NotAllowedTypeEVSE"
+
+
+def test_a_charger_that_is_kept_for_another_is_not_for_now():
+    site = inside(ANN, EVE)
+    site.give(ReservationAsked("cs-1", 1, NINE_MS + HOUR_MS, "desk", id_token="TOKEN-eve"))
+    assert shown(site, ANN).status == "NotAtThisTime"
+    assert shown(site, EVE).status == "Accepted"
+    assert shown(site, ANN, "cs-2").status == "Accepted"
+
+
+def test_a_pass_that_runs_out_while_it_charges_pays_to_the_end():
+    holder = right("ann", "ANNSCAR", RightKind.SUBSCRIPTION, covers_charging=True, until_ms=NINE_MS + HOUR_MS)
+    site = inside(holder)
+    start(site, holder)
+    site.wait(2 * 3600)
+    site.give(StandingSeen("ANNSCAR", Matches(rights=(holder,))))
+    site.transaction("cs-1", "Ended", 1, register_wh=9_000)
+    assert stops(site) == []
+    assert [e.right.covers_charging for e in site.of(TransactionEnded)] == [True]
+
+
+def test_a_right_that_was_taken_away_stops_what_charges_on_it():
+    site = inside(ANN)
+    start(site, ANN)
+    site.give(StandingSeen("ANNSCAR", Matches()))
+    assert stops(site) == ["tx"]
+    assert [e.flag for e in site.of(TransactionFlagged)] == ["RIGHT_ENDED"]
+
+
+def test_another_right_for_the_car_lets_it_go_on():
+    site = inside(ANN)
+    start(site, ANN)
+    site.give(StandingSeen("ANNSCAR", Matches(rights=(right("other", "ANNSCAR"),))))
+    assert stops(site) == []
+
+
+def test_a_plate_that_is_blocked_meanwhile_stops_and_does_not_start_again():
+    site = inside(ANN)
+    start(site, ANN)
+    block = PlateBlocked(plate="ANNSCAR", reason="stolen")
+    site.give(StandingSeen("ANNSCAR", Matches(rights=(ANN,), block=block)))
+    assert stops(site) == ["tx"]
+    site.transaction("cs-1", "Ended", 1)
+    assert shown(site, ANN).status == "Blocked"
+
+
+def test_what_a_car_may_charge_with_is_booked_when_it_changes_only():
+    site = inside(ANN)
+    for _ in range(3):
+        site.give(StandingSeen("ANNSCAR", Matches(rights=(ANN,))))
+    assert [e.tokens for e in site.of(StandingChanged)] == [(ChargingToken(id_token="TOKEN-ann", group_id="family"),)]
+
+
+def test_energy_that_nobody_pays_for_is_stopped():
+    site = inside()
+    site.transaction("cs-1", "Started", 0, charging_state="Charging")
+    site.wait(59)
+    assert stops(site) == []
+    site.wait(2)
+    assert stops(site) == ["tx"]

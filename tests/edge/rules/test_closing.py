@@ -1,0 +1,175 @@
+"""The ends of transactions: told, told too early, or never told."""
+
+from edge.rules.inputs import (
+    BootReported,
+    ConnectorReported,
+    Matches,
+    OrderReplied,
+    OrderSetpoint,
+    Started,
+    StationOpened,
+)
+from edge.rules.orders import AskMessage, AskTransaction
+from shared.clock import HOUR_MS, MINUTE_MS
+from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged
+from tests.builders import NINE_MS, facility, right
+from tests.edge.rules.site import Site
+
+ANN = right("ann", "ANNSCAR")
+WITH_ANN = Matches(rights=(ANN,))
+
+
+def charging() -> Site:
+    """Ann's car had charged 5 kWh after an hour; half an hour more has passed."""
+    site = Site(facility(11_000, 11_000))
+    site.connect("cs-1", "cs-2")
+    site.drive_through("in-1", "ANNSCAR", ANN)
+    site.transaction("cs-1", "Started", 0, id_token="TOKEN-ann", matches=WITH_ANN, register_wh=0)
+    site.wait(3600)
+    site.transaction("cs-1", "Updated", 1, register_wh=5_000, charging_state="Charging")
+    site.wait(1800)
+    return site
+
+
+def asked(site: Site, kind: type = AskTransaction) -> list[OrderSetpoint]:
+    return [s for s in site.setpoints if isinstance(s, OrderSetpoint) and isinstance(s.order, kind)]
+
+
+def tell(site: Site, order: OrderSetpoint, outcome: str = "ACCEPTED", **details: object) -> None:
+    site.give(OrderReplied(order.order_id, order.station_id, outcome, details=details))  # type: ignore[arg-type]
+
+
+def flags(site: Site) -> list[str]:
+    return [e.flag for e in site.of(TransactionFlagged)]
+
+
+def test_an_end_that_overtook_a_message_waits_for_it():
+    site = charging()
+    site.transaction("cs-1", "Ended", 3, register_wh=7_000)
+    assert [e.cause for e in site.of(TransactionClosing)] == ["ENDED"]
+    assert site.of(TransactionEnded) == []
+    site.transaction("cs-1", "Updated", 2, register_wh=6_000, at_ms=NINE_MS + 75 * MINUTE_MS)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.seq_no, ended.flags) == (7_000, 3, ())
+
+
+def test_the_station_is_asked_what_is_missing_and_when_nothing_is_on_its_way_the_end_counts():
+    site = charging()
+    site.transaction("cs-1", "Ended", 3, register_wh=7_000)
+    [order] = asked(site)
+    tell(site, order, messagesInQueue=False)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.flags) == (7_000, ("MESSAGES_MISSING",))
+
+
+def test_a_station_with_messages_in_its_queue_is_waited_for_but_not_for_ever():
+    site = charging()
+    site.transaction("cs-1", "Ended", 3, register_wh=7_000)
+    tell(site, asked(site)[0], messagesInQueue=True)
+    site.wait(5 * 60)
+    assert site.of(TransactionEnded) == []
+    site.wait(6 * 60)
+    assert [e.ended_at_ms for e in site.of(TransactionEnded)] == [NINE_MS + 90 * MINUTE_MS]
+
+
+def test_a_gap_in_a_running_transaction_is_asked_about_once_it_has_lasted():
+    site = charging()
+    site.transaction("cs-1", "Updated", 3, register_wh=5_001)
+    assert asked(site) == []
+    site.wait(31)
+    [order] = asked(site)
+    tell(site, order, messagesInQueue=False, ongoingIndicator=True)
+    assert flags(site) == ["MESSAGES_MISSING"]
+    site.wait(1800)
+    site.transaction("cs-1", "Ended", 4, register_wh=6_000)
+    assert [e.energy_wh for e in site.of(TransactionEnded)] == [6_000]
+
+
+def test_a_gap_that_closes_is_not_held_against_the_transaction():
+    site = charging()
+    site.transaction("cs-1", "Updated", 3, register_wh=5_001)
+    site.transaction("cs-1", "Updated", 2, register_wh=5_000)
+    site.wait(1800)
+    site.transaction("cs-1", "Ended", 4, register_wh=6_000)
+    assert [e.flags for e in site.of(TransactionEnded)] == [()]
+
+
+def test_after_a_reboot_a_transaction_that_the_station_no_longer_has_is_closed_at_its_last_reading():
+    site = charging()
+    site.give(BootReported("cs-1", "V", "M", "1", "PowerUp"))
+    site.wait(61)
+    tell(site, asked(site)[0], messagesInQueue=False, ongoingIndicator=False)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.ended_at_ms, ended.reason) == (5_000, NINE_MS + HOUR_MS, "lost")
+    assert flags(site) == ["END_LOST"]
+
+
+def test_after_a_restart_of_ours_the_stations_that_come_back_are_asked():
+    site = charging()
+    site.give(Started("2"))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.wait(61)
+    assert [s.order.transaction_id for s in asked(site)] == ["tx"]
+
+
+def test_a_transaction_that_still_runs_goes_on():
+    site = charging()
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.wait(61)
+    tell(site, asked(site)[0], messagesInQueue=False, ongoingIndicator=True)
+    assert site.of(TransactionClosing) == []
+
+
+def test_a_station_that_cannot_say_is_asked_for_its_connector_instead():
+    site = charging()
+    site.give(StationOpened("cs-1", "1.6"))
+    site.wait(61)
+    tell(site, asked(site)[0], "UNSUPPORTED")
+    assert [s.order for s in asked(site, AskMessage)] == [AskMessage("StatusNotification", 1)]
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(121)
+    assert [e.reason for e in site.of(TransactionEnded)] == ["lost"]
+
+
+def test_an_end_that_comes_after_the_cable_was_pulled_is_the_end():
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.transaction("cs-1", "Ended", 2, register_wh=5_500, stopped_reason="EVDisconnected")
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.reason, ended.flags) == (5_500, "EVDisconnected", ())
+    site.wait(600)
+    assert len(site.of(TransactionEnded)) == 1
+
+
+def test_a_new_transaction_on_the_evse_closes_the_one_that_never_ended():
+    site = charging()
+    site.wait(60)
+    site.transaction("cs-1", "Started", 0, transaction_id="tx-2", register_wh=5_000)
+    assert [(e.transaction_id, e.cause) for e in site.of(TransactionClosing)] == [("tx", "SUPERSEDED")]
+    site.wait(11 * 60)
+    ended = next(e for e in site.of(TransactionEnded) if e.transaction_id == "tx")
+    assert (ended.energy_wh, ended.flags, ended.ended_at_ms) == (5_000, ("SUPERSEDED",), NINE_MS + HOUR_MS)
+
+
+def test_a_start_that_comes_late_supersedes_nothing_that_began_after_it():
+    site = charging()
+    site.transaction("cs-1", "Started", 0, transaction_id="tx-0", at_ms=NINE_MS - 10 * MINUTE_MS, register_wh=0)
+    assert [e.transaction_id for e in site.of(TransactionClosing)] == ["tx-0"]
+
+
+def test_an_end_whose_start_never_came_is_closed_and_flagged():
+    site = Site(facility(11_000))
+    site.connect("cs-1")
+    site.transaction("cs-1", "Ended", 9, register_wh=7_000)
+    site.wait(11 * 60)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.energy_method, ended.flags) == (0, "NONE", ("MESSAGES_MISSING",))
+
+
+def test_a_transaction_that_goes_on_no_parking_session_is_flagged():
+    site = Site(facility(11_000))
+    site.connect("cs-1")
+    site.transaction("cs-1", "Started", 0, register_wh=0)
+    site.wait(3600)
+    site.transaction("cs-1", "Ended", 1, register_wh=7_000)
+    assert [e.flags for e in site.of(TransactionEnded)] == [("UNPAID",)]

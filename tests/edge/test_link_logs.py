@@ -1,0 +1,105 @@
+"""Which log the link sends: former ones first and whole, and what it says when the two ends do not fit together."""
+
+import pytest
+
+from edge.logbook import CLOUD_UPTO, Snapshot
+from edge.store import Store
+from provisioning.local.broker import Broker
+from shared.sync import SyncEntry
+from tests.edge.test_link import Cloud, broker, cloud, link_to, positions, running, store, until, write
+
+__all__ = ["broker", "cloud", "store"]
+pytestmark = pytest.mark.anyio
+
+
+def begin_anew(store: Store) -> str:
+    """Close the log and begin another; returns the id of the former."""
+    former = store.log_id
+    store.begin_anew("boston-2", Snapshot(0, "rules", '{"head":0}'), [])
+    return former
+
+
+def hold(cloud: Cloud, log_id: str, upto: int) -> None:
+    cloud.held[log_id] = [SyncEntry(position=n, body={}) for n in range(1, upto + 1)]
+
+
+async def test_a_former_log_goes_up_whole_before_the_present_one(broker: Broker, store: Store, cloud: Cloud) -> None:
+    write(store, 700)
+    former = begin_anew(store)
+    write(store, 5)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 5)
+    assert [e.position for e in cloud.held[former]] == list(range(1, 701))
+    assert positions(cloud, store) == [1, 2, 3, 4, 5]
+    logs = [batch.log_id for batch in cloud.batches if batch.entries]
+    assert logs == sorted(logs, key=[former, store.log_id].index)
+    assert {batch.sent_by for batch in cloud.batches if batch.log_id == former} == {store.log_id}
+    assert store.to_send is None
+
+
+async def test_what_the_cloud_has_of_a_former_log_is_not_sent_again(broker: Broker, store: Store, cloud: Cloud) -> None:
+    write(store, 10)
+    former = begin_anew(store)
+    write(store, 1)
+    hold(cloud, former, 8)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 1)
+    sent = [e.position for batch in cloud.batches if batch.log_id == former for e in batch.entries]
+    assert sent == [9, 10]
+
+
+async def test_a_former_log_of_which_the_cloud_holds_more_is_done(broker: Broker, store: Store, cloud: Cloud) -> None:
+    write(store, 10)
+    former = begin_anew(store)
+    write(store, 1)
+    hold(cloud, former, 50)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 1)
+    assert len(cloud.held[former]) == 50
+
+
+async def test_a_cloud_that_lost_what_is_not_kept_here_is_told_and_nothing_is_sent_with_a_gap(
+    broker: Broker, store: Store, cloud: Cloud
+) -> None:
+    write(store, 10)
+    store.save_snapshot(10, "rules", '{"head":10}')
+    store.log.trim(6)
+    hold(cloud, store.log_id, 3)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: "entries 4 to 6 are in neither" in str(link.view().problem))
+        assert "until then nothing is sent and nothing is removed here" in str(link.view().problem)
+        write(store, 1)
+        link.stir()
+        await until(lambda: link.view().acked == 3)
+        assert link.view().backlog == 8
+    assert [batch.entries for batch in cloud.batches if batch.entries] == []
+    assert positions(cloud, store) == [1, 2, 3]
+
+
+async def test_it_goes_on_when_a_newer_backup_of_the_cloud_closes_the_gap(
+    broker: Broker, store: Store, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.link.RESEND_REAL_MS", 100)
+    write(store, 10)
+    store.save_snapshot(10, "rules", '{"head":10}')
+    store.log.trim(6)
+    hold(cloud, store.log_id, 3)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: "are in neither" in str(link.view().problem))
+        hold(cloud, store.log_id, 7)
+        await until(lambda: link.view().acked == 10)
+        assert link.view().problem is None
+    assert positions(cloud, store) == list(range(1, 11))
+
+
+async def test_a_cloud_that_knows_more_of_the_log_ends_the_daemon_and_the_file_remembers_why(
+    broker: Broker, store: Store, cloud: Cloud
+) -> None:
+    write(store, 2)
+    hold(cloud, store.log_id, 8)
+    link = link_to(broker, store)
+    ended: list[bool] = []
+    link.on_outrun = lambda: ended.append(True)
+    async with running(link):
+        await until(lambda: bool(ended))
+    assert store.log.meta(CLOUD_UPTO) == "8"

@@ -1,0 +1,82 @@
+"""The auditor's books of power, against cases that can be told by hand."""
+
+from math import sqrt
+
+import pytest
+
+from provisioning.audit.power_allowance import Allowance
+from provisioning.audit.power_book import PowerBook
+from provisioning.audit.power_lines import line_loads_w
+from shared.events import LimitAnswered, LimitSent, StationConnected, StationDisconnected
+from shared.facilities import BuildingLoad, Facility, PeakWindow, PowerSettings
+from tests.builders import NINE_MS, facility
+
+
+def fed(*phases: str, **changes: object) -> Facility:
+    base = facility(*[10_000] * len(phases), budget_w=30_000)
+    stations = tuple(
+        s.model_copy(update={"evses": (s.evses[0].model_copy(update={"phases": p, **changes}),)})
+        for s, p in zip(base.stations, phases, strict=True)
+    )
+    return base.model_copy(update={"stations": stations})
+
+
+def loads(site: Facility, *drawn_w: int) -> tuple[float, ...]:
+    return line_loads_w(site, {(f"cs-{i}", 1): w for i, w in enumerate(drawn_w, 1)})
+
+
+def test_a_load_on_one_line_loads_that_line_and_one_of_unknown_phases_any():
+    assert loads(fed("L1", "L3"), 3_000, 4_000) == pytest.approx((3_000, 0, 4_000))
+    assert loads(fed("L1", ""), 3_000, 4_000) == pytest.approx((7_000, 4_000, 4_000))
+
+
+def test_a_load_between_two_lines_loads_both_by_its_current_and_three_such_are_balanced():
+    assert loads(fed("L1L2"), 6_000) == pytest.approx((6_000 / sqrt(3), 6_000 / sqrt(3), 0))
+    assert loads(fed("L1L2", "L2L3", "L3L1"), 6_000, 6_000, 6_000) == pytest.approx((6_000, 6_000, 6_000))
+
+
+def test_three_phases_share_a_limit_in_amperes_and_one_of_them_may_take_all_of_one_in_watts():
+    assert loads(fed("L1L2L3", limit_unit="A"), 9_000) == pytest.approx((3_000, 3_000, 3_000))
+    assert loads(fed("L2L3L1"), 9_000) == pytest.approx((9_000, 9_000, 9_000))
+    assert loads(facility(10_000), 9_000) == ()
+
+
+def test_an_evse_that_refused_limits_and_is_away_is_taken_off_what_the_others_are_allowed():
+    book = PowerBook(facility(30_000, 30_000, budget_w=40_000))
+    sent = {"evse_id": 1, "from_ms": NINE_MS}
+    for event in (
+        StationConnected(station_id="cs-1", ocpp_version="2.0.1"),
+        LimitSent(request_id=1, station_id="cs-1", limit_w=20_000, until_ms=None, **sent),
+        LimitAnswered(request_id=1, station_id="cs-1", evse_id=1, outcome="REJECTED"),
+        StationDisconnected(station_id="cs-1", reason=""),
+        LimitSent(request_id=2, station_id="cs-2", limit_w=20_000, until_ms=None, **sent),
+        LimitAnswered(request_id=2, station_id="cs-2", evse_id=1, outcome="ACCEPTED"),
+        LimitSent(request_id=3, station_id="cs-2", limit_w=25_000, until_ms=NINE_MS + 3_600_000, **sent),
+    ):
+        book.take(event, NINE_MS)
+    assert book.over_w_max == 0, "what was promised before may run out"
+    book.take(StationConnected(station_id="cs-2", ocpp_version="2.0.1"), NINE_MS + 1_800_000)
+    assert book.over_w_max == 5_000
+
+
+def test_a_peak_window_binds_from_its_minute_on_and_one_over_midnight_into_the_next_day():
+    peaks = (
+        PeakWindow(opens="10:00", closes="11:00", days=(3,), budget_w=20_000),
+        PeakWindow(opens="22:00", closes="06:00", days=(3,), budget_w=25_000),
+    )
+    allowance = Allowance(facility(power=PowerSettings(budget_w=30_000, peaks=peaks)))
+    hour_ms = 3_600_000
+    told = [allowance.at_w(NINE_MS + round(h * hour_ms)) for h in (0, 1, 1.99, 2, 13, 20.9, 21, 37)]
+    assert told == [30_000, 20_000, 20_000, 30_000, 25_000, 25_000, 30_000, 30_000]
+    assert allowance.edges(NINE_MS, NINE_MS + 2 * hour_ms) == {NINE_MS + hour_ms}
+
+
+def test_a_building_that_draws_more_binds_when_what_was_promised_before_has_run_out():
+    building = BuildingLoad(grid_w=100_000, load_w_max=60_000, margin_w=0)
+    allowance = Allowance(facility(power=PowerSettings(budget_w=90_000, building=building)))
+    assert allowance.at_w(0) == 40_000
+    allowance.building_draws(20_000, 1_000)
+    assert allowance.at_w(2_000) == 80_000
+    allowance.building_draws(50_000, 10_000)
+    assert allowance.at_w(20_000) == 80_000
+    assert allowance.at_w(10_000 + 600_000) == 50_000
