@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cloud.auth import BadToken, Role, read_token
 from cloud.db import transaction
+from cloud.problems import RETRY_AFTER_REAL_S
 from shared.clock import SECOND_MS
 
 router = APIRouter(tags=["operations"])
@@ -95,7 +96,9 @@ async def health(request: Request) -> JSONResponse:
     """200 when this process and its database answer, 503 otherwise. Open to the world; says little else."""
     vitals: Vitals = request.app.state.vitals
     problems = [*vitals.problems(), *await _database_problem(request.app.state.engine)]
-    return JSONResponse({"status": "; ".join(problems) or "ok"}, 503 if problems else 200)
+    if problems:
+        return JSONResponse({"status": "; ".join(problems)}, 503, headers={"Retry-After": str(RETRY_AFTER_REAL_S)})
+    return JSONResponse({"status": "ok"})
 
 
 async def _database_problem(engine: AsyncEngine) -> list[str]:

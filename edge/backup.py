@@ -4,6 +4,7 @@ A copy is remarked as one (``edge/logbook.py`` COPIED_AT_MS). Whoever starts a d
 the one it was copied from has gone on, and two different entries must never have one position.
 """
 
+import shutil
 import sqlite3
 import time
 from contextlib import closing
@@ -58,6 +59,25 @@ def back_up(data_dir: Path, folder: Path, *, keep: int, now_ms: int) -> Backup:
     except (OSError, sqlite3.Error) as error:
         raise BackupError(f"no copy of {data_dir / FILE_NAME} could be made in {folder}: {error}") from error
     return Backup(path, made.log_id, made.head)
+
+
+def restore(copy: Path, data_dir: Path) -> Backup:
+    """Put a copy where a daemon will find it. Raises BackupError when the copy is not sound or a file is there already:
+    nothing is ever overwritten."""
+    made = verify(copy)
+    target = data_dir / FILE_NAME
+    if target.exists():
+        raise BackupError(f"{target} exists: move it away first (what the cloud does not have yet is still in it)")
+    draft = target.with_name(f"{FILE_NAME}{_PARTIAL}")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(copy, draft)
+        make_durable(draft)
+        draft.rename(target)
+        make_durable(data_dir)
+    except OSError as error:
+        raise BackupError(f"{copy} cannot be restored to {target}: {error}") from error
+    return made
 
 
 def backups(folder: Path) -> list[Path]:

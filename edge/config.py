@@ -36,11 +36,24 @@ def _readable_timeline(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
-class Listen:
-    """Where charging stations connect to."""
+class Tls:
+    """The port for security profiles 2 and 3. ``certificate`` (with those above it) and ``key`` are PEM files of this
+    server; stations with a certificate of this site's own authority, or of ``client_ca``, need no password."""
 
     port: Port
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class Listen:
+    """Where charging stations connect to: ``port`` without encryption (security profile 1; None: not at all), and
+    ``tls``. A site that moves to TLS has both for a while."""
+
+    port: Port | None = None
     host: str = "0.0.0.0"
+    tls: Tls | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -82,6 +95,24 @@ class LaneWires:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
+class MeterWires:
+    """The meter of what the building draws beside the chargers, over Modbus: see ``MeterWiring`` in
+    ``hardware/wiring.py``. ``kind`` is written ``type`` in the file."""
+
+    url: Annotated[str, Field(min_length=1)]
+    register: Annotated[int, Field(ge=0, le=65_535, description="counted from 0")]
+    unit_id: Annotated[int, Field(ge=0, le=255)] = 1
+    table: Literal["holding", "input"] = "holding"
+    kind: Literal["int16", "uint16", "int32", "uint32", "float32"] = Field("float32", alias="type")
+    word_order: Literal["big", "little"] = "big"
+    scale_w: Annotated[float, Field(allow_inf_nan=False)] = 1.0
+    exports: bool = False
+    poll_s: Annotated[float, Field(gt=0, le=3_600)] = 5.0
+    baud: Annotated[int, Field(ge=300)] = 9_600
+    parity: Literal["N", "E", "O"] = "N"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Keeping:
     """How long entries that the cloud holds are kept: ``days``; while the disk has less than ``disk_free_min_mb`` left,
     counting the room within the file, no longer than that."""
@@ -113,6 +144,7 @@ class Config:
     gpio: Gpio = Gpio()
     retention: Keeping = Keeping()
     backup: Copying = Copying()
+    meter: MeterWires | None = None
     lanes: dict[Id, LaneWires] = Field(default_factory=dict)
 
     @property
@@ -141,14 +173,23 @@ def parse_config(table: dict[str, Any], path: Path) -> Config:
         config = _reader.validate_python(_anchored(table, path.parent))
     except ValidationError as error:
         raise ConfigError(f"{path}: {_explain(error)}") from None  # its own text may hold the broker's password
+    if config.ocpp.port is None and config.ocpp.tls is None:
+        raise ConfigError(f"{path}: ocpp.port is missing, or a section [ocpp.tls]: stations must connect somewhere")
     if config.gpio.factory == "mock" and config.gpio.wire is None:
         raise ConfigError(f'{path}: gpio.wire is missing: with factory = "mock" it is the path of a Unix socket')
     return config
 
 
+_TLS_FILES = ("certificate", "key", "client_ca")
+
+
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The same table with the paths that are relative meant from ``folder``."""
     table = dict(table)
+    ocpp = table.get("ocpp")
+    if isinstance(ocpp, dict) and isinstance(ocpp.get("tls"), dict):
+        files = {k: folder / v for k, v in ocpp["tls"].items() if k in _TLS_FILES and isinstance(v, str)}
+        table["ocpp"] = {**ocpp, "tls": {**ocpp["tls"], **files}}
     for section, key in ((None, "data_dir"), ("api", "token_file"), ("gpio", "wire"), ("backup", "folder")):
         holder = table if section is None else table.get(section)
         if isinstance(holder, dict) and isinstance(holder.get(key), str):

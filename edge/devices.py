@@ -1,23 +1,28 @@
-"""The lanes' devices between the drivers' threads and the runtime's loop: signals in, setpoints out.
+"""The devices on site between the drivers' threads and the runtime's loop: signals in, setpoints out.
 
 While the disk takes no entries nothing is decided (``Runtime.stalled``). Then ``edge/rules/unaided.py`` says what the
 lanes do by themselves, from the levels of their loops alone.
 """
 
 import asyncio
+import logging
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import asdict
 from types import TracebackType
 from typing import Any, Self
 
 from edge.config import Config, LaneWires
 from edge.rules import unaided
-from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LaneSignalled
+from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LaneSignalled, LoadMetered
 from edge.runtime import Runtime
-from hardware.registry import GpioWiring, LanePins, LaneWiring, Site, WiringError, open_site
+from hardware.registry import GpioWiring, LanePins, LaneWiring, MeterWiring, Site, WiringError, open_site
 from shared.clock import Clock
-from shared.devices import LaneSignal, Loop, LoopChanged
+from shared.devices import LaneSignal, LoadRead, Loop, LoopChanged, MeterSignal
 
 __all__ = ["Devices", "WiringError"]
+
+_log = logging.getLogger(__name__)
 
 
 class Devices:
@@ -30,7 +35,10 @@ class Devices:
     def __init__(self, config: Config, clock: Clock, runtime: Runtime[Any]) -> None:
         wire = config.gpio.wire
         gpio = GpioWiring(config.gpio.factory, "" if wire is None else str(wire))
-        self._site: Site = open_site(gpio, [_wiring(lane_id, wires) for lane_id, wires in config.lanes.items()], clock)
+        lanes = [_wiring(lane_id, wires) for lane_id, wires in config.lanes.items()]
+        meter = None if config.meter is None else MeterWiring(**asdict(config.meter))
+        self._site: Site = open_site(gpio, lanes, clock, meter)
+        self._meter_problem: str | None = "not read yet"
         self._runtime = runtime
         self._waiting: dict[str, bool] = {}
         runtime.on_stalled = self._act_unaided
@@ -40,11 +48,16 @@ class Devices:
     def __enter__(self) -> Self:
         loop = asyncio.get_running_loop()
 
-        def emit(signal: LaneSignal) -> None:
-            with suppress(RuntimeError):  # the loop is closed: the daemon is ending
-                loop.call_soon_threadsafe(self._hear, signal)
+        def to_loop(hear: Callable[[Any], None]) -> Callable[[Any], None]:
+            def emit(signal: Any) -> None:
+                with suppress(RuntimeError):  # the loop is closed: the daemon is ending
+                    loop.call_soon_threadsafe(hear, signal)
 
-        self._site.start(emit)
+            return emit
+
+        self._site.start(to_loop(self._hear))
+        if self._site.meter is not None:
+            self._site.meter.start(to_loop(self._hear_meter))
         return self
 
     def __exit__(
@@ -56,6 +69,26 @@ class Devices:
         if isinstance(signal, LoopChanged) and signal.loop is Loop.FRONT:
             self._waiting[signal.lane_id] = signal.occupied
         self._runtime.post(LaneSignalled(signal))
+
+    def problems(self) -> dict[str, str | None]:
+        """What is wrong with the building's meter, None when nothing is; empty where there is none to be. Without
+        readings its site stays at the least that its chargers may ever have."""
+        facility = self._runtime.knowledge.facility
+        if self._site.meter is not None:
+            return {"meter": self._meter_problem}
+        if facility is not None and facility.power.building is not None:
+            return {"meter": "the facility counts on one, and the configuration of this box has no [meter]"}
+        return {}
+
+    def _hear_meter(self, signal: MeterSignal) -> None:
+        if isinstance(signal, LoadRead):
+            if self._meter_problem is not None:
+                _log.info("the building's meter is read: %s W", signal.load_w)
+            self._meter_problem = None
+            self._runtime.post(LoadMetered(signal.load_w))
+        else:
+            _log.warning("the building's meter gives no reading: %s", signal.reason)
+            self._meter_problem = signal.reason
 
     def _act_unaided(self) -> None:
         for setpoint in unaided.setpoints(self._runtime.knowledge.facility, self._waiting):

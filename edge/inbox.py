@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.rules.inputs import Answer, Input, LaneSignalled, Ticked
+from edge.rules.inputs import Answer, Input, LaneSignalled, LoadMetered, Ticked
 from shared.devices import ArmMoved, DeviceFailed, DeviceRecovered, LoopChanged, PlateRead
 
 WAITING_MAX = 10_000
@@ -84,6 +84,8 @@ def _kind(waiting: Waiting) -> tuple[str, ...] | None:
             return (lane_id, "device", device)
         case LaneSignalled(signal=DeviceRecovered(lane_id=lane_id, device=device)):
             return (lane_id, "device", device)
+        case LoadMetered():
+            return ("load",)
         case Ticked():
             return ("tick",)
     return None

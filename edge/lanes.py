@@ -13,7 +13,8 @@ from shared.clock import Clock
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """``end`` asks the daemon to end with a failure, so that its supervisor starts it anew; from the event loop."""
+    """``end`` asks the daemon to end with a failure, so that its supervisor starts it anew; from the event loop.
+    ``problems`` names devices that belong to no lane, with what is wrong; None where nothing is."""
 
     config: Config
     store: Store
@@ -22,3 +23,4 @@ class Lanes:
     bearers: Mapping[str, Bearer]
     version: str
     end: Callable[[str], None]
+    problems: Callable[[], Mapping[str, str | None]]

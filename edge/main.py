@@ -14,6 +14,7 @@ import socket
 import sqlite3
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,7 +51,10 @@ def run(config_path: Path) -> int:
         config = read_config(config_path)
         logs.configure(process=f"edge {config.facility_id}")
         bearers = read_bearers(config.api.token_file)
-        _require_free("ocpp", config.ocpp.host, config.ocpp.port)
+        if config.ocpp.port is not None:
+            _require_free("ocpp", config.ocpp.host, config.ocpp.port)
+        if config.ocpp.tls is not None:
+            _require_free("ocpp.tls", config.ocpp.host, config.ocpp.tls.port)
         _require_free("api", config.api.host, config.api.port)
         clock = Clock(Timeline.parse(config.timeline), time.time)
         opened = open_store(
@@ -82,8 +86,9 @@ def _require_free(section: str, host: str, port: int) -> None:
     try:
         socket.create_server((host, port)).close()
     except OSError as error:
+        whose = section.partition(".")[0]
         raise StartError(
-            f"{section}.port {port} on {section}.host {host} cannot be used ({error.strerror}):"
+            f"{section}.port {port} on {whose}.host {host} cannot be used ({error.strerror}):"
             " stop the program that has it, or choose another"
         ) from error
 
@@ -95,7 +100,7 @@ class Daemon:
         version = importlib.metadata.version("easyparkplus")
         self.failed = False
         self._runtime: Runtime[FacilityState] = Runtime(store, clock, FACILITY_RULES, version=version)
-        self._lanes = Lanes(config, store, clock, self._runtime, bearers, version, self._end)
+        self._lanes = Lanes(config, store, clock, self._runtime, bearers, version, self._end, self._problems)
         self._stop = asyncio.Event()
         self._early: list[Setpoint] = []
         self._outside: Outside | None = None
@@ -137,6 +142,9 @@ class Daemon:
             self._outside = outside.Outside(self._lanes)
             self._runtime.obey(self._early)
         await self._outside.live()
+
+    def _problems(self) -> Mapping[str, str | None]:
+        return self._devices.problems()
 
     def _end(self, reason: str) -> None:
         _log.critical("the daemon ends to be started anew: %s", reason)

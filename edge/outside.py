@@ -11,8 +11,12 @@ from edge.lanes import Lanes
 from edge.link import Link, LinkSettings
 from edge.part import Part
 from edge.retention import Retention
+from edge.rules import station_quarantine
 from edge.rules.inputs import CommandSettled, LimitSetpoint, Matches, OrderSetpoint
 from edge.station_book import StationBook
+from edge.station_entrances import entrances
+from edge.station_renewal import Certificates
+from edge.station_secrets import StationSecrets
 from edge.stations import StationServer, Transport
 from edge.store import Store
 from edge.upkeep import Upkeep
@@ -34,12 +38,19 @@ class Outside:
         )
         link.on_outrun = lambda: lanes.end("the data folder is an older copy, a new log begins at the next start")
         self._book = StationBook(config.data_dir)
+        certificates = Certificates(config.data_dir, config.facility_id, clock)
+        transport = Transport(
+            book=self._book,
+            secrets=StationSecrets(config.data_dir),
+            signer=certificates,
+            quarantined_until=lambda name: station_quarantine.until(runtime.state, name, clock.now_ms()),
+        )
         stations = StationServer(
             submit=runtime.submit,
             knowledge=lambda: runtime.knowledge,
             clock=clock,
             matches_for_token=_looked_up(store),
-            transport=Transport(book=self._book),
+            transport=transport,
         )
         commands = Commands(clock, submit=runtime.submit, taken=lambda: runtime.state.commands)
         commands.respond, link.on_request = link.respond, commands.heard
@@ -62,7 +73,8 @@ class Outside:
         )
         app = api.build(inside)
         self._parts = (
-            Part("stations", lambda: stations.serve(config.ocpp.host, config.ocpp.port)),
+            Part("stations", lambda: stations.serve(*entrances(config.ocpp, certificates))),
+            Part("certificates", lambda: certificates.run(stations)),
             Part("link", link.run),
             Part("standings", lambda: standings.keep(runtime)),
             Part("retention", retention.run),
@@ -86,10 +98,10 @@ class Outside:
         self._book.close()
 
     def problems(self) -> dict[str, str | None]:
-        """Each part, the disk and the last copy, with what is wrong; None where nothing is."""
+        """Each part, the disk, the last copy and the building's meter, with what is wrong; None where nothing is."""
         found = {part.name: part.problem for part in self._parts}
         found["upkeep"] = found["upkeep"] or self._upkeep.problem
-        return {**found, "disk": self._lanes.runtime.stalled}
+        return {**found, "disk": self._lanes.runtime.stalled, **self._lanes.problems()}
 
 
 def _looked_up(store: Store) -> Callable[[str], Awaitable[Matches]]:

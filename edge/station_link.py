@@ -12,6 +12,7 @@ from typing import Literal
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from edge.ocpp.masking import masked
 from edge.ocpp.notes import Change
 from edge.ocpp.rpc import (
     Answered,
@@ -30,6 +31,7 @@ from edge.rules.inputs import (
     NO_MATCHES,
     Answer,
     LimitSetpoint,
+    Misbehaved,
     OrderSetpoint,
     StationClosed,
     StationOpened,
@@ -37,6 +39,7 @@ from edge.rules.inputs import (
 from edge.rules.orders import AskMessage
 from edge.station_calls import Outlets, StationCalls
 from edge.station_greeting import Greeting
+from edge.station_guard import Pace
 from edge.surroundings import Surroundings
 from shared.facilities import Station
 
@@ -46,6 +49,11 @@ _BOOT, _SIGN, _TRIGGER = "BootNotification", "SignCertificate", "TriggerMessage"
 """Actions that every OCPP version names alike."""
 _REPORTS = frozenset(("NotifyReport", "NotifyMonitoringReport"))
 NOT_KEPT = "a message could not be kept"
+_BREACHES = {1002: 5, 1007: 5, 1008: 20, 1009: 5}
+"""What it counts that we closed a connection with such a code: no WebSocket, no UTF-8, too many pings, too long."""
+_UNREADABLE = 1
+"""What a frame counts that is no message at all."""
+REASON_MAX = 200
 
 
 class _NotKeptError(Exception):
@@ -59,9 +67,11 @@ class StationLink:
         self, socket: ServerConnection, station: Station, *, version: Version, dialect: Dialect, around: Surroundings
     ) -> None:
         self.last_seen_ms = around.clock.now_ms()
+        self.certificate_ends_ms: int | None = None
         self._socket = socket
         self._station = station
-        self._version = version
+        self.version = self._version = version
+        self._pace = Pace()
         self._around = around
         self.dialect = dialect
         self._conversation = Conversation(dialect)
@@ -70,6 +80,7 @@ class StationLink:
         self._why = ""
         self._registration: Registration = "Accepted"
         self._triggered: set[str] = set()
+        self._signs = False
         self._greeting = Greeting(station, version, around, self.request)
         self._talking: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -143,8 +154,11 @@ class StationLink:
                 frame = await self._socket.recv()
                 self.last_seen_ms = self._around.clock.now_ms()
                 self._note("in", frame if isinstance(frame, str) else repr(frame))
+                await _pause(self._pace.read(len(frame), _now_real_s()))
                 await self._received(frame)
         except ConnectionClosed as closed:
+            if not self._why and closed.sent is not None and not closed.rcvd_then_sent:
+                await self._offended(_BREACHES.get(closed.sent.code, 0), f"it was cut off: {closed.sent}")
             self._why = self._why or str(closed)
 
     async def _call(self) -> None:
@@ -160,12 +174,25 @@ class StationLink:
                 await self._called(call)
             case (Answered() | Refused()) as told:
                 await self._calls.settle(told)
-            case Violation(problem, reply):
+            case Violation(problem, reply, unreadable):
                 about = self._about(problem=f"{problem.code}: {problem.description}")
                 _log.warning("station broke the protocol", extra=about)
                 await self._send(reply)
+                await _pause(self._pace.wrong(_now_real_s()))
+                if unreadable:
+                    await self._offended(_UNREADABLE, problem.description)
             case Ignored(reason):
                 _log.info("frame ignored", extra=self._about(problem=reason))
+
+    async def _offended(self, points: int, what: str) -> None:
+        """Count what no well-meant message does; when it is enough, the station is put out for a while."""
+        station_id = self._station.station_id
+        if not (points and self._around.guard.offended(station_id, points, _now_real_s())):
+            return
+        self._why = "quarantine"
+        await self._around.submit(Misbehaved(station_id, what[:REASON_MAX]))
+        _log.warning("station put in quarantine", extra=self._about(reason=what[:REASON_MAX]))
+        await self._socket.close(1008, self._why)
 
     async def _called(self, call: Call) -> None:
         """Answer a station's call, once what it led to is durable."""
@@ -185,8 +212,8 @@ class StationLink:
             self._registered(answer)
         if self._registration != "Rejected":
             self._calls.begin()
-        if call.action == _SIGN and self._around.sign is not None:
-            self._around.sign(self._station.station_id, call.payload)
+        if call.action == _SIGN and self._signs:
+            self._sign(call.payload)
 
     def _heard(self, action: str) -> bool:
         """B02.FR.09, B03: a station that is not accepted may ask for it again, and send what it was asked for."""
@@ -211,7 +238,8 @@ class StationLink:
         if call.action == _BOOT:
             await self._greeting.recall()
         now_ms, held_back = around.clock.now_ms(), self._greeting.held_back
-        request = Request(station_id, call.payload, now_ms, matches, held_back, signs=around.sign is not None)
+        self._signs = call.action == _SIGN and self._may_sign(call.payload)
+        request = Request(station_id, call.payload, now_ms, matches, held_back, signs=self._signs)
         handler = self._version.handlers[call.action]
         answer: Answer | None = None
         inputs = handler.inputs(request)
@@ -221,6 +249,19 @@ class StationLink:
         if notes := handler.notes(request):
             await self._keep(notes, also_booked=bool(inputs))
         return handler.answer(request, answer)
+
+    def _may_sign(self, payload: Payload) -> bool:
+        signer = self._around.signer
+        if signer is None or not self._version.signs(payload):
+            return False
+        problem = signer.problem(self._station.station_id, payload)
+        if problem is not None:
+            _log.warning("a certificate will not be signed", extra=self._about(problem=problem))
+        return problem is None
+
+    def _sign(self, payload: Payload) -> None:
+        if self._around.signer is not None:
+            self._around.signer.sign(self._station.station_id, payload)
 
     async def _keep(self, notes: tuple[Change, ...], *, also_booked: bool) -> None:
         try:
@@ -237,7 +278,16 @@ class StationLink:
 
     def _note(self, direction: Literal["in", "out"], frame: str) -> None:
         if self._around.journal is not None:
-            self._around.journal(self._station.station_id, direction, frame)
+            self._around.journal(self._station.station_id, direction, masked(frame))
 
     def _about(self, **more: object) -> dict[str, object]:
         return {"station_id": self._station.station_id, **more}
+
+
+async def _pause(real_s: float) -> None:
+    if real_s > 0:
+        await asyncio.sleep(real_s)
+
+
+def _now_real_s() -> float:
+    return asyncio.get_running_loop().time()

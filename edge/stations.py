@@ -4,20 +4,21 @@ Compression is off: it costs 33 kB a connection, and security profiles 2 and 3 f
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
-from http import HTTPStatus
+from functools import partial
+from ssl import SSLContext
 from types import MappingProxyType
+from typing import cast
 
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
+from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
 from edge import schemas
 from edge.ocpp import v16, v201
 from edge.ocpp.rpc import FRAME_BYTES_MAX, Answered, Dialect, Payload, Problem, Refused
-from edge.ocpp.version import CallBody
+from edge.ocpp.version import CallBody, Version
 from edge.rules.inputs import (
     Answer,
     Input,
@@ -28,20 +29,23 @@ from edge.rules.inputs import (
     OrderReplied,
     OrderSetpoint,
 )
-from edge.station_admission import Refusal, admit, station_id_of
 from edge.station_book import StationBook
 from edge.station_calls import AWAY, NOT_CONNECTED, StationAway, limit_replied, order_replied
+from edge.station_door import Doorkeeper, Visitor, peer_certificate
 from edge.station_link import StationLink
-from edge.surroundings import Journal, Surroundings
+from edge.station_secrets import StationSecrets
+from edge.station_tls import ends_ms
+from edge.surroundings import Journal, Signer, Surroundings
 from shared.clock import Clock
 
 VERSIONS = MappingProxyType({version.subprotocol: version for version in (v201.VERSION, v16.VERSION)})
 """By subprotocol, the one preferred first."""
 CLOSE_REAL_S = 1.0
 """How long a closing handshake may take; a station that is gone keeps its successor waiting no longer."""
-REFUSALS_REMEMBERED = 1_000
-
-_log = logging.getLogger(__name__)
+HANDSHAKE_REAL_S = 20.0
+"""That of TLS may take so long, and then that of WebSocket: radio links are slow, and a peer that guesses waits."""
+FRAMES_WAITING = 4
+"""Frames of one station that wait in memory; the next ones wait in the network."""
 
 
 class InvalidCall(ValueError):  # noqa: N818  (says what is invalid: the caller's call)
@@ -58,19 +62,30 @@ class NotByHand(ValueError):  # noqa: N818  (as above)
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """Time-outs in real seconds, who is told of every frame, where what stations tell of themselves is kept (None: in
-    memory alone), and who signs their certificates. A dead station is noticed within ``ping_every`` plus
-    ``pong_within``."""
+    """Time-outs in real seconds, who is told of every frame, where what stations tell of themselves and the passwords
+    they were given are kept (None: in memory alone), who signs their certificates, and until which lived instant a
+    station is kept out (None: it is not). A dead station is noticed within ``ping_every`` plus ``pong_within``."""
 
     ping_every_real_s: float = 20.0
     pong_within_real_s: float = 20.0
     call_timeout_real_s: float = 30.0
     journal: Journal | None = None
     book: StationBook | None = None
-    sign: Callable[[str, Payload], None] | None = None
+    secrets: StationSecrets | None = None
+    signer: Signer | None = None
+    quarantined_until: Callable[[str], int | None] = lambda _station_id: None
 
 
 DEFAULT_TRANSPORT = Transport()
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """Where stations connect to: with ``tls`` for security profiles 2 and 3, without for profile 1."""
+
+    host: str
+    port: int
+    tls: SSLContext | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +110,18 @@ class StationServer:
     ) -> None:
         """Compiles the schemas: raises ``schemas.SchemaSetError`` when the installed ones are not those expected."""
         self.book = transport.book or StationBook()
+        self.secrets = transport.secrets or StationSecrets()
+        self._door = Doorkeeper(knowledge, clock, self.secrets, transport.quarantined_until)
         self._around = Surroundings(
             submit=submit,
             knowledge=knowledge,
             clock=clock,
             matches_for_token=matches_for_token,
             book=self.book,
+            guard=self._door.guard,
             journal=transport.journal,
             call_timeout_real_s=transport.call_timeout_real_s,
-            sign=transport.sign,
+            signer=transport.signer,
         )
         self._transport = transport
         self._dialects: dict[str, Dialect] = {
@@ -112,34 +130,48 @@ class StationServer:
         }
         self._links: dict[str, StationLink] = {}
         self._last_seen_ms: dict[str, int] = {}
-        self._refusals: dict[tuple[str, str], None] = {}
         self._unsent: asyncio.Queue[LimitReplied | OrderReplied] = asyncio.Queue()
-        self.port = 0
+        self.ports: tuple[int, ...] = ()
         self.listening = asyncio.Event()
 
-    async def serve(self, host: str, port: int) -> None:
-        """Serve until cancelled. ``port`` 0 takes a free one; ``self.port`` says which, once ``listening`` is set.
+    @property
+    def port(self) -> int:
+        """The first port that is listened on, once ``listening`` is set."""
+        return self.ports[0]
 
-        Raises OSError when the address cannot be taken, and what ``submit`` raises for a limit or an order that could
+    async def serve(self, *entrances: Entrance) -> None:
+        """Serve until cancelled. Port 0 takes a free one; ``self.ports`` says which, once ``listening`` is set.
+
+        Raises OSError when an address cannot be taken, and what ``submit`` raises for a limit or an order that could
         not be sent: the rules must hear of it, or the daemon end.
         """
-        async with serve(
+        async with AsyncExitStack() as undo:
+            servers: list[Server] = [
+                await undo.enter_async_context(self._listening(entrance)) for entrance in entrances
+            ]
+            self.ports = tuple(next(iter(server.sockets)).getsockname()[1] for server in servers)
+            self.listening.set()
+            while True:
+                await self._around.submit(await self._unsent.get())
+
+    def _listening(self, entrance: Entrance) -> AbstractAsyncContextManager[Server]:
+        return serve(
             self._connected,
-            host,
-            port,
-            process_request=self._admit,
+            entrance.host,
+            entrance.port,
+            ssl=entrance.tls,
+            process_request=self._door.admit,
             select_subprotocol=_select,
+            create_connection=cast(type[ServerConnection], partial(Visitor, guard=self._door.guard)),
             compression=None,
             max_size=FRAME_BYTES_MAX,
+            max_queue=FRAMES_WAITING,
+            open_timeout=HANDSHAKE_REAL_S,
             ping_interval=self._transport.ping_every_real_s,
             ping_timeout=self._transport.pong_within_real_s,
             close_timeout=CLOSE_REAL_S,
             server_header=None,
-        ) as server:
-            self.port = next(iter(server.sockets)).getsockname()[1]
-            self.listening.set()
-            while True:
-                await self._around.submit(await self._unsent.get())
+        )
 
     def send_limit(self, setpoint: LimitSetpoint) -> None:
         """Send a limit as soon as the station may be asked. Its outcome is submitted as a LimitReplied: REJECTED as
@@ -196,31 +228,22 @@ class StationServer:
         seen_ms = self._last_seen_ms | {name: link.last_seen_ms for name, link in self._links.items()}
         return {name: StationStatus(name in self._links, seen_ms.get(name)) for name in known}
 
-    def _admit(self, connection: ServerConnection, request: Request) -> Response | None:
-        verdict = admit(self._around.knowledge().facility, request.path, request.headers.get("Authorization"))
-        if not isinstance(verdict, Refusal):
-            return None
-        self._log_refusal(station_id_of(request.path), verdict, connection)
-        response = connection.respond(verdict.status, f"{verdict.status.phrase}\n")
-        if verdict.status is HTTPStatus.UNAUTHORIZED:
-            response.headers["WWW-Authenticate"] = 'Basic realm="charging stations", charset="UTF-8"'
-        return response
+    def version_of(self, station_id: str) -> Version | None:
+        """The OCPP version that a station speaks; None while it is away."""
+        link = self._links.get(station_id)
+        return None if link is None else link.version
 
-    def _log_refusal(self, station_id: str, refusal: Refusal, connection: ServerConnection) -> None:
-        """Once per station and reason: a station tries again for ever, and so does who guesses passwords."""
-        key = (station_id, refusal.reason)
-        if key in self._refusals:
-            return
-        if len(self._refusals) >= REFUSALS_REMEMBERED:
-            del self._refusals[next(iter(self._refusals))]
-        self._refusals[key] = None
-        about = {"station_id": station_id[:48], "reason": refusal.reason, "peer": str(connection.remote_address)}
-        _log.warning("station refused", extra=about)
+    def certificates(self) -> dict[str, int]:
+        """When the certificates end that connected stations showed (lived ms)."""
+        return {name: link.certificate_ends_ms for name, link in self._links.items() if link.certificate_ends_ms}
+
+    async def put_out(self, station_id: str, reason: str) -> None:
+        """End a station's connection, if it has one."""
+        if (link := self._links.get(station_id)) is not None:
+            await link.retire(reason)
 
     async def _connected(self, socket: ServerConnection) -> None:
-        facility = self._around.knowledge().facility
-        request = socket.request
-        station = facility.station(station_id_of(request.path)) if facility and request else None
+        station = socket.station if isinstance(socket, Visitor) else None
         version = VERSIONS.get(socket.subprotocol or "")
         if station is None or version is None:
             # OCPP-J 3.1.2: without a common version the handshake is completed, then the connection is closed.
@@ -228,11 +251,11 @@ class StationServer:
             return
         dialect = self._dialects[version.subprotocol]
         link = StationLink(socket, station, version=version, dialect=dialect, around=self._around)
+        link.certificate_ends_ms = ends_ms(peer_certificate(socket))
         await self._live(station.station_id, link)
 
     async def _live(self, station_id: str, link: StationLink) -> None:
         """Run a link. It takes the place of the station's older one, whose end the rules hear of first."""
-        self._forget_refusals(station_id)
         older = self._links.get(station_id)
         self._links[station_id] = link
         try:
@@ -241,9 +264,6 @@ class StationServer:
             self._last_seen_ms[station_id] = link.last_seen_ms
             if self._links.get(station_id) is link:
                 del self._links[station_id]
-
-    def _forget_refusals(self, station_id: str) -> None:
-        self._refusals = {key: None for key in self._refusals if key[0] != station_id}
 
 
 def _select(_connection: ServerConnection, offered: Sequence[Subprotocol]) -> Subprotocol | None:

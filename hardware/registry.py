@@ -9,13 +9,14 @@ from hardware.barrier import RelayBarrier
 from hardware.display import SerialDisplay
 from hardware.gpio import Board, open_native
 from hardware.loop import LoopDetector
+from hardware.meter import ModbusMeter
 from hardware.plate_reader import PlateReader
 from hardware.simulator.pin_wire import PinWire, WiredFactory
-from hardware.wiring import GpioWiring, LanePins, LaneWiring, WiringError, check
+from hardware.wiring import GpioWiring, LanePins, LaneWiring, MeterWiring, WiringError, check
 from shared.clock import Clock
 from shared.devices import LaneSignal, Loop
 
-__all__ = ["GpioWiring", "LaneDevices", "LanePins", "LaneWiring", "Site", "WiringError", "open_site"]
+__all__ = ["GpioWiring", "LaneDevices", "LanePins", "LaneWiring", "MeterWiring", "Site", "WiringError", "open_site"]
 
 Emit = Callable[[LaneSignal], None]
 """Takes one signal. Called from the drivers' threads, never from the caller's event loop, and must return at once:
@@ -46,10 +47,13 @@ class LaneDevices:
         self.display = SerialDisplay(wiring.lane_id, wiring.display)
 
     def start(self, emit: Emit) -> None:
-        """Report the state of every loop and of the arm, then every change. See ``Emit`` for the threads."""
-        self.barrier.start(emit)
+        """Report the state of every loop and of the arm, then every change. See ``Emit`` for the threads.
+
+        The loops come first: whoever hears of an arm must know by then whether a car stands under it.
+        """
         for loop in self._loops:
             loop.start(emit)
+        self.barrier.start(emit)
         self._plate_reader.start(emit)
         self.display.start(emit)
 
@@ -61,10 +65,16 @@ class LaneDevices:
 
 
 class Site:
-    """All lanes of one box, by ``lane_id``. A context manager: leaving it closes everything."""
+    """All lanes of one box, by ``lane_id``, and the building's meter (None: not wired), which is started apart.
 
-    def __init__(self, lanes: Mapping[str, LaneDevices], opened: ExitStack, wire: PinWire | None) -> None:
+    A context manager: leaving it closes everything.
+    """
+
+    def __init__(
+        self, lanes: Mapping[str, LaneDevices], meter: ModbusMeter | None, opened: ExitStack, wire: PinWire | None
+    ) -> None:
         self.lanes = MappingProxyType(dict(lanes))
+        self.meter = meter
         self._opened = opened
         self._wire = wire
 
@@ -87,13 +97,14 @@ class Site:
         self.close()
 
 
-def open_site(gpio: GpioWiring, lanes: Sequence[LaneWiring], clock: Clock) -> Site:
+def open_site(gpio: GpioWiring, lanes: Sequence[LaneWiring], clock: Clock, meter: MeterWiring | None = None) -> Site:
     """Open the pins and build the devices of every lane; nothing is reported before ``Site.start``.
 
-    Serial lines that are missing are no error here: they are waited for, and reported as failed devices. Raises
+    Serial lines that are missing are no error here: they are waited for, and reported as failed devices. So is a meter
+    that does not answer. Raises
     WiringError when the wiring is wrong, this machine has no pins or the wire's socket cannot be made.
     """
-    check(gpio, lanes)
+    check(gpio, lanes, meter)
     with ExitStack() as undo:
         wire = None
         if gpio.factory == "mock":
@@ -108,4 +119,7 @@ def open_site(gpio: GpioWiring, lanes: Sequence[LaneWiring], clock: Clock) -> Si
         for wiring in lanes:
             built[wiring.lane_id] = LaneDevices(wiring, board, clock)
             undo.callback(built[wiring.lane_id].close)
-        return Site(built, undo.pop_all(), wire)
+        metering = None if meter is None else ModbusMeter(meter, clock)
+        if metering is not None:
+            undo.callback(metering.close)
+        return Site(built, metering, undo.pop_all(), wire)

@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     mailbox.add_argument("--folder", type=Path, required=True, help="the Maildir to keep messages in")
     mailbox.add_argument("--port", type=int, required=True, help="on 127.0.0.1")
     mailbox.set_defaults(run=_mailbox)
-    backup_commands.add(commands)
+    backup_commands.add(commands, backup_edge=_backup_edge, restore_edge=_restore_edge)
     upload = commands.add_parser("upload", help="carry what a box's file holds to the cloud, without its daemon")
     upload.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
     upload.add_argument("--within", type=float, default=3_600.0, help="seconds to try for (default: 3600)")
@@ -168,6 +168,31 @@ def _edge(options: argparse.Namespace) -> int:
     from edge.main import run  # noqa: PLC0415 - start-up time
 
     return run(options.config)
+
+
+def _backup_edge(options: argparse.Namespace) -> int:
+    from edge.backup import BackupError, back_up  # noqa: PLC0415 - start-up time
+    from edge.config import ConfigError, read_config  # noqa: PLC0415 - as above
+
+    try:
+        config = read_config(options.config)
+        made = back_up(config.data_dir, options.to, keep=options.keep, now_ms=round(time.time() * 1_000))
+    except (BackupError, ConfigError) as error:
+        raise SetupError(str(error)) from error
+    print(f"{made.path}: log {made.log_id} up to entry {made.head}, verified")
+    return 0
+
+
+def _restore_edge(options: argparse.Namespace) -> int:
+    from edge.backup import BackupError, restore  # noqa: PLC0415 - start-up time
+    from edge.config import ConfigError, read_config  # noqa: PLC0415 - as above
+
+    try:
+        made = restore(options.source, read_config(options.config).data_dir)
+    except (BackupError, ConfigError) as error:
+        raise SetupError(str(error)) from error
+    print(f"restored log {made.log_id} up to entry {made.head}; the daemon goes on in a new log with that state")
+    return 0
 
 
 def _upload(options: argparse.Namespace) -> int:

@@ -70,6 +70,20 @@ class DeviceRecovered(Frozen):
     device: Device
 
 
+class LoadRead(Frozen):
+    """The building's meter: what draws on the grid connection beside the chargers; below 0 while it feeds in."""
+
+    load_w: int
+
+
+class MeterFailed(Frozen):
+    """The building's meter gives no reading; ended by the next ``LoadRead``."""
+
+    reason: str
+
+
+MeterSignal = LoadRead | MeterFailed
+
 LaneSignal = LoopChanged | PlateRead | ArmMoved | DeviceFailed | DeviceRecovered
 
 

@@ -106,6 +106,9 @@ class Station(Frozen):
     evses: tuple[Evse, ...] = Field(min_length=1)
     password_salt: str
     password_sha256: str
+    security_profile: Literal[1, 2, 3] = Field(
+        1, description="the least it may connect with: 1 password, 2 password over TLS, 3 its own certificate over TLS"
+    )
 
     @model_validator(mode="after")
     def _evses_are_numbered_once(self) -> Self:

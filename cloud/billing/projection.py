@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing import collecting, ledger, queries
 from cloud.billing.bills import Bill, bill, site_payment_id
-from cloud.billing.pricing import stay_of
+from cloud.billing.pricing import rate_as_quoted, stay_of
 from cloud.billing.records import Charge, Discrepancy, Finding, discrepancy
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind
 from cloud.facilities.store import zone as zone_of
@@ -24,7 +24,7 @@ from cloud.link.rules import Told
 from cloud.sessions.store import ChargingSession, ParkingSession, SitePayment, charging_of, site_payments_of, stays
 from cloud.tariffs.store import all_tariffs
 from shared.events import PaymentTaken, RunningCharge, TransactionEnded, VehicleExited
-from shared.rating import Quote, rate
+from shared.rating import Quote
 from shared.tariffs import Tariff
 
 
@@ -63,6 +63,16 @@ class _Known:
         return self.stays[session_id]
 
 
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """How a stay is priced: up to ``until_ms``, by what stood in the log before ``before_seq``, and by the tariff
+    ``versions`` that its driver was quoted with."""
+
+    until_ms: int
+    before_seq: int
+    versions: tuple[str, ...]
+
+
 class BillingProjection:
     """See ``cloud.link.ingest.Projection``."""
 
@@ -95,7 +105,7 @@ async def _known(conn: AsyncConnection, source: _Source, session_ids: Collection
 
 def _bill(known: _Known, place: Told, event: VehicleExited) -> Bill:
     session = known.stay(event.session_id, "ended and its entry never came")
-    quote = _price(known, session, event.running, until_ms=event.priced_until_ms, before_seq=place.seq)
+    quote = _price(known, session, event.running, _Terms(event.priced_until_ms, place.seq, event.tariff_versions))
     charge = Charge(
         charge_id=f"charge-{session.session_id}",
         session_id=session.session_id,
@@ -118,15 +128,14 @@ def _bill(known: _Known, place: Told, event: VehicleExited) -> Bill:
     return bill(charge, quote, taken, quoted_by=event.tariff_versions)
 
 
-def _price(
-    known: _Known, session: ParkingSession, running: Sequence[RunningCharge], *, until_ms: int, before_seq: int
-) -> Quote:
+def _price(known: _Known, session: ParkingSession, running: Sequence[RunningCharge], terms: _Terms) -> Quote:
     """What a stay costs by what was known on site before an event; ``running`` had not ended when its car was let
     out."""
     source = known.source
     mine = [c for c in known.charging if c.session_id == session.session_id]
-    charging = [c for c in mine if source.is_before(c.ended_log_id, c.ended_seq, before_seq)]
-    return rate(stay_of(session, charging, running, zone=source.zone, until_ms=until_ms), source.tariffs)
+    charging = [c for c in mine if source.is_before(c.ended_log_id, c.ended_seq, terms.before_seq)]
+    stay = stay_of(session, charging, running, zone=source.zone, until_ms=terms.until_ms)
+    return rate_as_quoted(stay, source.tariffs, terms.versions)
 
 
 async def _paid_late(conn: AsyncConnection, session_ids: Collection[str]) -> None:
@@ -161,7 +170,7 @@ async def _ended_late(conn: AsyncConnection, source: _Source, ended: list[tuple[
 
 def _unpaid(known: _Known, place: Told, event: TransactionEnded, charge: Charge) -> Discrepancy | None:
     session = known.stay(charge.session_id, "is charged and not there")
-    quote = _price(known, session, (), until_ms=charge.priced_until_ms, before_seq=place.seq + 1)
+    quote = _price(known, session, (), _Terms(charge.priced_until_ms, place.seq + 1, charge.tariff_versions))
     if quote.total_cents == charge.total_cents:
         return None
     found = Finding(

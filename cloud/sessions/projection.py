@@ -85,13 +85,13 @@ _CHARGED = _with_rows(
     """
     INSERT INTO sessions.charging_sessions AS c
         (facility_id, ended_log_id, station_id, transaction_id, evse_id, session_id, "right", started_ms,
-        start_register_wh, finished_ms, ended_ms, ended_seq, energy_wh, state, state_ms, register_wh, register_ms,
-        power_w, power_ms, soc_pct, soc_ms)
+        start_register_wh, finished_ms, ended_ms, ended_seq, energy_wh, energy_method, flags, state, state_ms,
+        register_wh, register_ms, power_w, power_ms, soc_pct, soc_ms)
     SELECT :facility_id, CASE WHEN r.ended_seq IS NOT NULL THEN :log_id END, r.*
     FROM jsonb_to_recordset(:rows) AS r (station_id text, transaction_id text, evse_id integer, session_id text,
         "right" jsonb, started_ms bigint, start_register_wh bigint, finished_ms bigint, ended_ms bigint,
-        ended_seq bigint, energy_wh bigint, state text, state_ms bigint, register_wh bigint, register_ms bigint,
-        power_w bigint, power_ms bigint, soc_pct integer, soc_ms bigint)
+        ended_seq bigint, energy_wh bigint, energy_method text, flags text[], state text, state_ms bigint,
+        register_wh bigint, register_ms bigint, power_w bigint, power_ms bigint, soc_pct integer, soc_ms bigint)
     ON CONFLICT (facility_id, station_id, transaction_id) DO UPDATE SET
         evse_id = excluded.evse_id,
         session_id = coalesce(excluded.session_id, c.session_id),
@@ -103,6 +103,8 @@ _CHARGED = _with_rows(
         ended_log_id = excluded.ended_log_id,
         ended_seq = excluded.ended_seq,
         energy_wh = excluded.energy_wh,
+        energy_method = excluded.energy_method,
+        flags = excluded.flags,
         state = CASE WHEN excluded.state_ms >= c.state_ms THEN excluded.state
             ELSE coalesce(c.state, excluded.state) END,
         state_ms = greatest(excluded.state_ms, c.state_ms),

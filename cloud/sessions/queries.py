@@ -2,11 +2,18 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import select, text, tuple_
+from sqlalchemy import func, select, text, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.facilities.store import space_counts
-from cloud.sessions.store import ParkingSession, parking_session_of, parking_sessions
+from cloud.sessions.store import (
+    ChargingSession,
+    ParkingSession,
+    charging_session_of,
+    charging_sessions,
+    parking_session_of,
+    parking_sessions,
+)
 from shared.facilities import SpaceKind
 
 _PARKED = text(
@@ -45,6 +52,17 @@ class Wanted:
     before: tuple[int, str] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Doubtful:
+    """Which flagged transactions a list is of: those that ended from ``from_ms`` until before ``until_ms``; None is
+    "any". ``before`` is the (ended_ms, ended_log_id, ended_seq) of the last one seen."""
+
+    facility_id: str | None = None
+    from_ms: int | None = None
+    until_ms: int | None = None
+    before: tuple[int, str, int] | None = None
+
+
 async def occupancy(conn: AsyncConnection) -> tuple[Occupancy, ...]:
     """Every configured facility, by id, and any other that has cars."""
     counts: dict[str, dict[str, int]] = {}
@@ -71,6 +89,22 @@ async def find_parking_sessions(conn: AsyncConnection, wanted: Wanted, *, limit:
     if wanted.before is not None:
         query = query.where(tuple_(s.entered_ms, s.session_id) < tuple_(*wanted.before))
     return tuple(parking_session_of(row) for row in (await conn.execute(query)).mappings())
+
+
+async def find_flagged_charging(conn: AsyncConnection, wanted: Doubtful, *, limit: int) -> tuple[ChargingSession, ...]:
+    """Ended transactions that a person may want to look at, the newest first."""
+    c = charging_sessions.c
+    place = (c.ended_ms, c.ended_log_id, c.ended_seq)
+    query = select(charging_sessions).where(func.cardinality(c.flags) > 0).order_by(*(x.desc() for x in place))
+    if wanted.facility_id is not None:
+        query = query.where(c.facility_id == wanted.facility_id)
+    if wanted.from_ms is not None:
+        query = query.where(c.ended_ms >= wanted.from_ms)
+    if wanted.until_ms is not None:
+        query = query.where(c.ended_ms < wanted.until_ms)
+    if wanted.before is not None:
+        query = query.where(tuple_(*place) < tuple_(*wanted.before))
+    return tuple(charging_session_of(row) for row in (await conn.execute(query.limit(limit))).mappings())
 
 
 def _prefix(kind: SpaceKind) -> str:

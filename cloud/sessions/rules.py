@@ -35,6 +35,8 @@ class ChargingChange:
     ended_ms: int | None = None
     ended_seq: int | None = None
     energy_wh: int | None = None
+    energy_method: str | None = None
+    flags: tuple[str, ...] | None = None
     state: str | None = None
     state_ms: int | None = None
     register_wh: int | None = None
@@ -82,6 +84,7 @@ def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
             change.started_ms = event.started_at_ms
             change.finished_ms, change.ended_ms = event.finished_at_ms, event.ended_at_ms
             change.ended_seq, change.energy_wh = seq, event.energy_wh
+            change.energy_method, change.flags = event.energy_method, event.flags
             _merge_payer(change, event.session_id, event.right)
 
 

@@ -4,7 +4,20 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Boolean, Column, ColumnElement, Index, Integer, Table, Text, any_, literal, select
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Table,
+    Text,
+    any_,
+    func,
+    literal,
+    select,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -66,6 +79,8 @@ charging_sessions = Table(
     Column("ended_log_id", Text),
     Column("ended_seq", BigInteger, comment="with ended_log_id: the TransactionEnded that it follows from"),
     Column("energy_wh", BigInteger),
+    Column("energy_method", Text),
+    Column("flags", ARRAY(Text), comment="of TransactionFlagged; NULL until it has ended"),
     Column("state", Text),
     Column("state_ms", BigInteger),
     Column("register_wh", BigInteger),
@@ -82,6 +97,13 @@ Index(
     "ix_charging_sessions_open",
     charging_sessions.c.facility_id,
     postgresql_where=charging_sessions.c.ended_ms.is_(None),
+)
+Index(
+    "ix_charging_sessions_flagged",
+    charging_sessions.c.ended_ms,
+    charging_sessions.c.ended_log_id,
+    charging_sessions.c.ended_seq,
+    postgresql_where=func.cardinality(charging_sessions.c.flags) > 0,
 )
 
 site_payments = Table(
@@ -138,7 +160,8 @@ class ParkingSession:
 class ChargingSession:
     """One transaction at a station. ``energy_wh`` is what the register shows since the start, as far as it is known,
     until the station settles it at the end. ``power_w`` and ``soc_pct`` are what was last reported while it ran.
-    ``ended_log_id`` and ``ended_seq`` are the place of its end in the facility's log."""
+    ``ended_log_id`` and ``ended_seq`` are the place of its end in the facility's log. ``energy_method`` says how the
+    energy was come by, ``flags`` what of it a person may want to look at, both as in ``TransactionEnded``."""
 
     facility_id: str
     station_id: str
@@ -155,6 +178,8 @@ class ChargingSession:
     state: str | None
     power_w: int | None
     soc_pct: int | None
+    energy_method: str | None = None
+    flags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +225,7 @@ async def charging_of(conn: AsyncConnection, *session_ids: str) -> tuple[Chargin
         .where(_among(charging_sessions, session_ids))
         .order_by(charging_sessions.c.started_ms, charging_sessions.c.station_id, charging_sessions.c.transaction_id)
     )
-    return tuple(_charging_session(row) for row in (await conn.execute(query)).mappings())
+    return tuple(charging_session_of(row) for row in (await conn.execute(query)).mappings())
 
 
 async def site_payments_of(conn: AsyncConnection, *session_ids: str) -> tuple[SitePayment, ...]:
@@ -228,10 +253,12 @@ def parking_session_of(row: Mapping[Any, Any]) -> ParkingSession:
     return ParkingSession(**{**row, **values})
 
 
-def _charging_session(row: Mapping[Any, Any]) -> ChargingSession:
+def charging_session_of(row: Mapping[Any, Any]) -> ChargingSession:
+    """The transaction in a row of ``charging_sessions``."""
     energy_wh = row["energy_wh"]
     if energy_wh is None and row["register_wh"] is not None and row["start_register_wh"] is not None:
         energy_wh = max(0, row["register_wh"] - row["start_register_wh"])
     right = None if row["right"] is None else RightRef.model_validate(row["right"])
     names = ChargingSession.__dataclass_fields__
-    return ChargingSession(**{**{name: row[name] for name in names}, "right": right, "energy_wh": energy_wh})
+    values = {"right": right, "energy_wh": energy_wh, "flags": tuple(row["flags"] or ())}
+    return ChargingSession(**{**{name: row[name] for name in names}, **values})

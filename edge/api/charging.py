@@ -78,6 +78,13 @@ async def resume(inside: InsideDep, who: AttendantDep, station_id: str, transact
     return await _done(inside, PauseAsked(station_id, transaction_id, False, who.name))
 
 
+@router.get("/charging/refusals")
+async def refusals(inside: InsideDep, _: BearerDep) -> list[dict[str, Any]]:
+    """Who was not let charge lately, the newest first: ``status`` is what the station was told, ``reason`` what to tell
+    the driver."""
+    return [asdict(r) for r in charging_view.refusals(inside.runtime.state)]
+
+
 @router.get("/charging/line")
 async def line(inside: InsideDep, _: BearerDep) -> list[dict[str, Any]]:
     """Who waits for a charger: positions from 1, and how long it will probably take."""

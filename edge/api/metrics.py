@@ -100,6 +100,9 @@ class _Box(Collector):
         sessions = len(runtime.state.sessions)
         yield GaugeMetricFamily("easypark_edge_sessions_open", "Cars inside as far as booked", value=sessions)
         seen = view(runtime.state, runtime.knowledge, self._inside.clock.now_ms())
+        if runtime.state.building_load_w is not None:
+            text = "What the building draws beside the chargers, while its meter is heard"
+            yield GaugeMetricFamily("easypark_edge_building_watts", text, value=runtime.state.building_load_w)
         if seen is None:
             return
         power = GaugeMetricFamily("easypark_edge_power_watts", "Power of all chargers together", labels=["kind"])

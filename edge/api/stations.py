@@ -14,9 +14,11 @@ from edge.api.problems import problem
 from edge.ocpp.notes import Kind, Note
 from edge.ocpp.rpc import FRAME_BYTES_MAX, Answered, ErrorCode, Payload, Refused
 from edge.ocpp.version import Registration
-from edge.rules.inputs import MessageByHand
+from edge.rules import station_quarantine
+from edge.rules.inputs import MessageByHand, ReleaseAsked
 from edge.rules.state import StationState
 from edge.station_calls import NoAnswer, StationAway, StationBusy
+from edge.station_renewal import renew_password
 from edge.stations import NotByHand
 from edge.tokens import Bearer, Role
 from shared.facilities import Station
@@ -130,6 +132,48 @@ async def register(inside: InsideDep, bearer: BearerDep, station_id: str, asked:
     return {"station_id": station_id, "registration": asked.status}
 
 
+@router.post("/{station_id}/password")
+async def password(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
+    """Give the station a new password that nobody needs to know (OCPP 2.0.1 A01). UNKNOWN: it may have taken it, and
+    may sign in with either. 503: the station is away or busy, and nothing was sent."""
+    known = _station(inside, station_id)
+    _require(bearer, Role.MANAGER)
+    await submitted(inside, MessageByHand(station_id, "password", bearer.name))
+    try:
+        became = await renew_password(inside.stations, inside.stations.secrets, known)
+    except (StationAway, StationBusy) as error:
+        raise HTTPException(503, str(error)) from error
+    return {"station_id": station_id, "outcome": became.outcome, "reason": became.reason}
+
+
+@router.post("/{station_id}/certificate")
+async def certificate(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
+    """Make the station draw a new key and ask for a certificate, which is signed here (A02)."""
+    _station(inside, station_id)
+    _require(bearer, Role.MANAGER)
+    await submitted(inside, MessageByHand(station_id, "certificate", bearer.name))
+    version = inside.stations.version_of(station_id)
+    if version is None:
+        raise HTTPException(503, f"{station_id} is not connected")
+    wanted = version.certificate_wanted
+    try:
+        told = await inside.stations.call(station_id, wanted.action, wanted.payload)
+    except (StationAway, StationBusy) as error:
+        raise HTTPException(503, str(error)) from error
+    except NoAnswer as error:
+        raise HTTPException(504, str(error)) from error
+    return {"station_id": station_id, "answer": asdict(told)}
+
+
+@router.delete("/{station_id}/quarantine")
+async def release(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
+    """End a station's quarantine now."""
+    _station(inside, station_id)
+    _require(bearer, Role.ATTENDANT)
+    await submitted(inside, ReleaseAsked(station_id, bearer.name))
+    return {"station_id": station_id, "quarantine": _quarantine(inside, station_id)}
+
+
 @router.post("/{station_id}/messages/{action}", response_model=None)
 async def send(
     inside: InsideDep,
@@ -215,6 +259,7 @@ def _summary(inside: Inside, known: Station) -> dict[str, Any]:
         "ocpp_version": booked.ocpp_version,
         "model": booked.model,
         "firmware": booked.firmware,
+        "quarantine": _quarantine(inside, known.station_id),
         "evses": [
             {
                 "evse_id": evse.evse_id,
@@ -226,3 +271,8 @@ def _summary(inside: Inside, known: Station) -> dict[str, Any]:
         ],
         "transactions": [x.transaction_id for x in state.transactions.values() if x.station_id == known.station_id],
     }
+
+
+def _quarantine(inside: Inside, station_id: str) -> dict[str, Any] | None:
+    until_ms = station_quarantine.until(inside.runtime.state, station_id, inside.clock.now_ms())
+    return None if until_ms is None else {"until_ms": until_ms, "reason": _booked(inside, station_id).quarantine_reason}

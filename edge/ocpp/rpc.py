@@ -16,9 +16,9 @@ from typing import Any
 Payload = dict[str, Any]
 """A message's payload: a JSON object with the keys of the specification."""
 
-FRAME_BYTES_MAX = 128 * 1024
-"""Frames above this are refused. The longest message a station has cause to send (a report, a certificate chain) is a
-tenth of it."""
+FRAME_BYTES_MAX = 1024 * 1024
+"""Frames above this are refused. Nothing bounds a report of 2.0.1 or the readings in a 1.6 StopTransaction; the longest
+that stations have cause to send (a whole device model, a day of signed readings) are some hundred kilobytes."""
 DEPTH_MAX = 32
 """How deep a frame's arrays and objects may nest; the deepest of the specification's own reaches a dozen."""
 DIGITS_MAX = 18
@@ -113,10 +113,11 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A frame that breaks the protocol, and the CALLERROR frame to send back."""
+    """A frame that breaks the protocol, and the CALLERROR to send back. ``unreadable``: it is no message at all."""
 
     problem: Problem
     reply: str
+    unreadable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +155,7 @@ class Conversation:
     def receive(self, frame: str | bytes) -> Received:
         """What a frame says. Never raises; a Violation carries the CALLERROR to send."""
         if not isinstance(frame, str):
-            return self._violation(
-                UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR, "OCPP-J frames are text, this one is binary"
-            )
+            return self._unreadable("OCPP-J frames are text, this one is binary")
         if len(frame) > FRAME_BYTES_MAX:
             return self._unreadable(f"the frame has {len(frame)} characters, {FRAME_BYTES_MAX} are allowed")
         try:
@@ -201,7 +200,10 @@ class Conversation:
     def _call(self, rest: list[Any]) -> Received:
         message_id = _message_id(rest)
         if message_id == UNREADABLE_ID:
-            return self._unreadable(f"a message id is a string of 1 to {MESSAGE_ID_MAX} characters")
+            text = f"a message id is a string of 1 to {MESSAGE_ID_MAX} characters"
+            if rest and type(rest[0]) is int:  # readable for what it is: whoever sent it knows it again by nothing else
+                return self._violation(rest[0], ErrorCode.PROTOCOL_ERROR, text)
+            return self._unreadable(text)
         if len(rest) != 3:
             text = f"a CALL has 4 elements (type, message id, action, payload), this one has {len(rest) + 1}"
             return self._violation(message_id, ErrorCode.PROTOCOL_ERROR, text)
@@ -219,7 +221,7 @@ class Conversation:
         if action not in self._dialect.from_station:
             return Problem(ErrorCode.NOT_SUPPORTED, f"{action} goes from the CSMS to a station, not the other way")
         if not isinstance(payload, dict):
-            return Problem(ErrorCode.FORMAT_VIOLATION, "the payload of a CALL is an object")
+            return Problem(ErrorCode.TYPE_CONSTRAINT_VIOLATION, "the payload of a CALL is an object")
         return validate(payload)
 
     def _answer(self, kind: int, rest: list[Any]) -> Received:
@@ -237,13 +239,14 @@ class Conversation:
         return Answered(answered.message_id, answered.action, payload, validate(payload))
 
     def _unreadable(self, description: str) -> Violation:
-        return self._violation(UNREADABLE_ID, ErrorCode.RPC_FRAMEWORK_ERROR, description)
+        problem = Problem(ErrorCode.RPC_FRAMEWORK_ERROR, description)
+        return Violation(problem, self._call_error(UNREADABLE_ID, problem), unreadable=True)
 
-    def _violation(self, message_id: str, code: ErrorCode, description: str) -> Violation:
+    def _violation(self, message_id: str | int, code: ErrorCode, description: str) -> Violation:
         problem = Problem(code, description)
         return Violation(problem, self._call_error(message_id, problem))
 
-    def _call_error(self, message_id: str, problem: Problem) -> str:
+    def _call_error(self, message_id: str | int, problem: Problem) -> str:
         word = self._dialect.codes.get(problem.code, problem.code)
         described = problem.description[:DESCRIPTION_MAX]
         return _ENCODE([_CALL_ERROR, message_id, word, described, dict(problem.details)])

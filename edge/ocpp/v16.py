@@ -14,7 +14,7 @@ from ocpp.v16.enums import (
     RegistrationStatus,
 )
 
-from edge.ocpp import v16_by_hand, v16_calls, v16_orders, v16_reports, v16_transactions, v201_reports
+from edge.ocpp import v16_by_hand, v16_calls, v16_orders, v16_reports, v16_security, v16_transactions, v201_reports
 from edge.ocpp.moments import written
 from edge.ocpp.rpc import Payload
 from edge.ocpp.v16_words import TAG_MAX, TAG_STATUSES
@@ -137,5 +137,10 @@ VERSION = Version(
     order_call=v16_orders.order_call,
     order_result=v16_orders.order_result,
     settings_calls=v16_calls.settings_calls,
+    password_call=v16_security.password_call,
+    password_outcome=v16_security.password_outcome,
+    certificate_call=v16_security.certificate_call,
+    certificate_wanted=v16_security.CERTIFICATE_WANTED,
+    signs=v16_security.signs,
     why_not_by_hand=v16_by_hand.why_not,
 )

@@ -7,6 +7,7 @@ the keys that keep refused and unknown tags from energy stay as they were set.
 from ocpp.v16.enums import Action, ChargingProfilePurposeType, ConfigurationKey
 
 from edge.ocpp.rpc import Payload
+from edge.ocpp.v16_security import PASSWORD
 from edge.ocpp.v201_calls import profile_ids
 from shared.facilities import Station
 
@@ -28,6 +29,8 @@ def why_not(station: Station, action: str, payload: Payload) -> str | None:
             return _set(station, payload["csChargingProfiles"])
         case Action.clear_charging_profile:
             return _clear(station, payload)
+        case Action.change_configuration if payload["key"].casefold() == PASSWORD.casefold():
+            return f"{PASSWORD} is set by its own operation, so that the new password is known here"
         case Action.change_configuration if payload["key"].casefold() in _LEANT_ON:
             return f"{payload['key']} decides who gets energy without a word from here, which the power books rely on"
         case Action.remote_start_transaction if "chargingProfile" in payload:

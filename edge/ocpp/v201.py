@@ -22,7 +22,7 @@ from ocpp.v201.enums import (
     TransactionEventEnumType,
 )
 
-from edge.ocpp import metering, v201_by_hand, v201_calls, v201_orders, v201_reports
+from edge.ocpp import metering, v201_by_hand, v201_calls, v201_orders, v201_reports, v201_security
 from edge.ocpp.moments import instant, written
 from edge.ocpp.rpc import Payload
 from edge.ocpp.version import Handler, Request, Version
@@ -183,7 +183,7 @@ def _signing(asked: Request, _answer: Answer | None) -> Payload:
     """A02: a request that goes to no certificate authority is Rejected, or the station would wait for a certificate."""
     if asked.signs:
         return {"status": GenericStatusEnumType.accepted}
-    reason = {"reasonCode": "UnsupportedRequest", "additionalInfo": "this CSMS signs no certificates"}
+    reason = {"reasonCode": "UnsupportedRequest", "additionalInfo": "this is not signed here"}
     return {"status": GenericStatusEnumType.rejected, "statusInfo": reason}
 
 
@@ -242,6 +242,11 @@ VERSION = Version(
     order_call=v201_orders.order_call,
     order_result=v201_orders.order_result,
     settings_calls=v201_calls.settings_calls,
+    password_call=v201_security.password_call,
+    password_outcome=v201_security.password_outcome,
+    certificate_call=v201_security.certificate_call,
+    certificate_wanted=v201_security.CERTIFICATE_WANTED,
+    signs=v201_security.signs,
     inventory_call=v201_calls.inventory_call,
     why_not_by_hand=v201_by_hand.why_not,
 )

@@ -9,6 +9,7 @@ from ocpp.v201.enums import Action, ChargingProfilePurposeEnumType
 
 from edge.ocpp.rpc import Payload
 from edge.ocpp.v201_calls import SMART_CHARGING, profile_ids
+from edge.ocpp.v201_security import PASSWORD
 from shared.facilities import Station
 
 _LEANT_ON = frozenset(("offlinetxforunknownidenabled", "stoptxoninvalidid", "maxenergyoninvalidid"))
@@ -53,6 +54,8 @@ def _variable(item: Payload) -> str | None:
     component, variable = item["component"]["name"], item["variable"]["name"]
     if component.casefold() == SMART_CHARGING.casefold():
         return f"variables of {SMART_CHARGING} decide whether limits are heeded, which the power books rely on"
+    if variable.casefold() == PASSWORD.casefold():
+        return f"{variable} is set by its own operation, so that the new password is known here"
     if variable.casefold() in _LEANT_ON:
         return f"{variable} decides who gets energy without a word from here, which the power books rely on"
     return None

@@ -65,7 +65,11 @@ def answer(
 ) -> Authorization:
     if isinstance(found, Payer):
         return Authorization("Accepted", group_id=group_of(found.right))
-    turn.record(ChargingRefused(station_id=station_id, evse_id=evse_id, id_token=id_token, reason=found.reason))
+    turn.record(
+        ChargingRefused(
+            station_id=station_id, evse_id=evse_id, id_token=id_token, reason=found.reason, status=found.status
+        )
+    )
     return found
 
 
@@ -102,9 +106,19 @@ def _refused_here(turn: Turn, asked: Asked, session: ParkingSession, right: Righ
         return Authorization("NotAllowedTypeEVSE", f"a {inlet} car does not fit this charger")
     if evses and all(kept_for_another(turn, asked, session.plate, e.evse_id) for e in evses):
         return Authorization("NotAtThisTime", "the charger is kept for another driver")
-    if asked.evse_id is not None and not power.may_start(turn, asked.station_id, asked.evse_id):
-        return Authorization("NotAtThisTime", "the charger has not confirmed its power limit")
+    evse_ids = [e.evse_id for e in evses] if asked.evse_id is None else [asked.evse_id]
+    if not any(power.may_start(turn, asked.station_id, evse_id) for evse_id in evse_ids):
+        return Authorization("NotAtThisTime", _why_no_power(turn, asked.station_id, evse_ids))
     return None
+
+
+def _why_no_power(turn: Turn, station_id: str, evse_ids: list[int]) -> str:
+    promises = [turn.state.promise(station_id, evse_id) for evse_id in evse_ids]
+    if any(p.breach is not None for p in promises):
+        return "the charger is held back because it drew more than its limit"
+    if any(p.refuses_limits for p in promises):
+        return "the charger takes no power limit, and there is no room for its full power"
+    return "the charger has not confirmed its power limit yet"
 
 
 def kept_for_another(turn: Turn, asked: Asked, plate: str, evse_id: int) -> Reservation | None:

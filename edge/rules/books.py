@@ -37,6 +37,7 @@ class Site:
     connected: bool
     promises: Promises
     transaction: TransactionState | None
+    drift_ms: int
     weights: Weights = (WHOLE,)
 
     def leases(self) -> list[Lease]:
@@ -65,6 +66,10 @@ class Site:
 
     def worst_w(self, at_ms: int, drift_ms: int) -> int:
         """The most it may draw at an instant, now or later."""
+        return max(self.promised_w(at_ms, drift_ms), self.disobeying_w())
+
+    def promised_w(self, at_ms: int, drift_ms: int) -> int:
+        """The most it may draw at an instant if it keeps its word."""
         accepted, pending = self.promises.accepted, self.promises.pending
         may_hold = [x.limit_w for x in pending if at_ms <= x.until_ms + drift_ms]
         if accepted is not None and at_ms <= accepted.until_ms + drift_ms:
@@ -73,23 +78,28 @@ class Site:
         covered = accepted is not None and all(at_ms <= x.until_ms - drift_ms for x in (accepted, *pending))
         if not covered:
             may_hold.append(self.base_w())
-        worst_w = max(may_hold)
-        return max(worst_w, self.drawn_above_w(worst_w))
+        return max(may_hold)
 
-    def drawn_above_w(self, limit_w: int) -> int:
+    def disobeying_w(self) -> int:
         """What it is seen to draw, if that is above a limit that it had time to obey; in quarantine the most that it
         drew since; else 0. Without a car it draws nothing."""
         breach = self.promises.breach
         kept_w = 0 if breach is None or self.transaction is None else breach.drawn_w
-        return max(self.over_w(limit_w), kept_w if kept_w > limit_w else 0)
+        return max(self.over_w(), kept_w)
 
-    def over_w(self, limit_w: int) -> int:
-        """What its last reading shows, if that is above a limit that it had time to obey; else 0."""
+    def over_w(self) -> int:
+        """What its last reading shows, if that is above all that it may then have been limited to; else 0."""
         running, accepted = self.transaction, self.promises.accepted
-        if running is None or running.power_w is None or running.power_w * 100 <= limit_w * OBEDIENCE_PCT:
+        if running is None or not running.power_w:
             return 0
-        since_ms = running.started_ms if accepted is None else max(accepted.from_ms, running.started_ms)
-        return running.power_w if running.metered_ms >= since_ms + SETTLE_MS else 0
+        # A reading is stamped by the station's clock; one that came in time was taken when it came.
+        in_time = running.metered_ms >= running.power_heard_ms - self.drift_ms
+        taken_ms = running.power_heard_ms if in_time else running.metered_ms
+        told_ms = 0 if accepted is None else max(accepted.from_ms, accepted.accepted_ms)
+        if taken_ms < max(told_ms, running.started_ms, self.promises.cleared_ms) + SETTLE_MS:
+            return 0
+        may_w = max(self.promised_w(at_ms, self.drift_ms) for at_ms in (taken_ms - SETTLE_MS, taken_ms))
+        return running.power_w if running.power_w * 100 > may_w * OBEDIENCE_PCT else 0
 
 
 def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> list[Site]:
@@ -111,6 +121,7 @@ def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> 
                 connected=known is not None and known.connected,
                 promises=state.promises.get(key) or Promises(),
                 transaction=running.get(key),
+                drift_ms=facility.power.drift_s * SECOND_MS,
                 weights=weighed[len(found)],
             )
         )

@@ -6,25 +6,23 @@ it is known by station, transaction and sequence number (OCPP 2.0.1 E01, E04). A
 
 from dataclasses import replace
 
-from edge.rules import authorization, closing
+from edge.rules import authorization, closing, metering
 from edge.rules.authorization import Payer
 from edge.rules.inputs import (
     Authorization,
     BootReported,
     ConnectorReported,
-    MeterReported,
     StationClosed,
     StationOpened,
     TransactionReported,
 )
-from edge.rules.reckoning import MeterPoint, Sum, state_at
+from edge.rules.reckoning import state_at
 from edge.rules.state import Closing, TransactionState, connector_key, evse_key, transaction_key
 from edge.rules.turn import Turn
-from shared.clock import DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS
+from shared.clock import DAY_MS
 from shared.events import (
     ChargingStateChanged,
     ConnectorStatusChanged,
-    EnergyMetered,
     MessageHeard,
     StationBooted,
     StationConnected,
@@ -33,13 +31,8 @@ from shared.events import (
     TransactionStarted,
 )
 
-AHEAD_MS = 5 * MINUTE_MS
 BEHIND_MS = 60 * DAY_MS
-"""A station's time further off than these is garbage (an unset clock says 1970): then the time of receipt counts."""
-REGISTER_MAX_WH = 10**12
-SPAN_MIN_MS = 5 * SECOND_MS
-"""Two readings closer together than this say nothing about power."""
-_POWER_ERROR_W = 500
+"""A station's time further back than this is garbage (an unset clock says 1970): then the time of receipt counts."""
 
 
 def opened(turn: Turn, given: StationOpened) -> None:
@@ -90,7 +83,7 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
     if key in turn.state.ended:
         return None if given.id_token is None else Authorization("Accepted")
     told_ms = given.at_ms
-    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + AHEAD_MS:
+    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + metering.AHEAD_MS:
         given = replace(given, at_ms=turn.now_ms)
     running = turn.state.transactions.get(key)
     if running is not None and _repeated(running, given, given.at_ms != told_ms):
@@ -139,7 +132,7 @@ def _start(turn: Turn, given: TransactionReported, running: TransactionState | N
             id_token=given.id_token or "",
             session_id=payer.session.session_id if payer else None,
             right=payer.right if payer else None,
-            register_wh=_register(given),
+            register_wh=metering.register_of(given),
             offline=given.offline,
             is_start=given.kind == "Started",
             evse_known=evse_id is not None or _only_one_evse(turn, given.station_id),
@@ -193,7 +186,7 @@ def _supersede(turn: Turn, given: TransactionReported, running: TransactionState
     newest = max(here, key=lambda t: (t.started_ms, t is running), default=None)
     for other in here:
         if other is not newest:
-            closing.begin(turn, other, "SUPERSEDED", within_ms=closing.CLOSE_WITHIN_MS)
+            closing.begin(turn, other, "SUPERSEDED")
 
 
 def _book(turn: Turn, given: TransactionReported, running: TransactionState) -> None:
@@ -201,7 +194,7 @@ def _book(turn: Turn, given: TransactionReported, running: TransactionState) -> 
     changed = given.charging_state is not None and _changes(given, running)
     metered = given.register_wh is not None or given.power_w is not None or given.soc_pct is not None
     if given.kind != "Started" and metered:
-        _meter(turn, given, running, given.seq_no)
+        metering.take(turn, given, running, given.seq_no)
     if changed and given.kind != "Ended":
         turn.record(
             ChargingStateChanged(
@@ -229,7 +222,7 @@ def _book(turn: Turn, given: TransactionReported, running: TransactionState) -> 
                 told_at_ms=given.at_ms,
             )
         )
-    closing.progressed(turn, running)
+    closing.progressed(turn, running, given.at_ms)
 
 
 def _changes(given: TransactionReported, running: TransactionState) -> bool:
@@ -248,70 +241,3 @@ def _by_whom(turn: Turn, given: TransactionReported, running: TransactionState) 
     was_taking = running.finished_ms is None
     state = given.charging_state or ""
     return "SuspendedEVSE" if state == "SuspendedEV" and paused and was_taking else state
-
-
-def _register(given: TransactionReported | MeterReported) -> int | None:
-    told_wh = given.register_wh
-    return told_wh if told_wh is not None and 0 <= told_wh <= REGISTER_MAX_WH else None
-
-
-def _meter(
-    turn: Turn, given: TransactionReported | MeterReported, running: TransactionState, seq_no: int | None
-) -> None:
-    register_wh = _register(given)
-    if register_wh is None and given.register_wh is not None:
-        closing.flag(turn, running, "METER_ABSURD", register_wh=given.register_wh)
-    before = _doubtful(given, running, register_wh)
-    turn.record(
-        EnergyMetered(
-            station_id=running.station_id,
-            evse_id=running.evse_id,
-            transaction_id=running.transaction_id,
-            seq_no=seq_no,
-            metered_at_ms=given.at_ms,
-            register_wh=register_wh,
-            power_w=_power_w(given, running, register_wh),
-            soc_pct=given.soc_pct,
-            signed=isinstance(given, TransactionReported) and given.signed,
-        )
-    )
-    if before is None or before.last is None:
-        return
-    if running.readings.total(running.rating_w).doubts > before.doubts:
-        backwards = register_wh is not None and register_wh < before.last.register_wh
-        name = "METER_BACKWARDS" if backwards else "METER_JUMPED"
-        closing.flag(turn, running, name, register_wh=register_wh, believed_wh=before.last.register_wh)
-
-
-def _doubtful(
-    given: TransactionReported | MeterReported, running: TransactionState, register_wh: int | None
-) -> Sum | None:
-    """What the readings add up to before one that does not simply go on from them; None when it does."""
-    if register_wh is None or running.readings.goes_on(MeterPoint(given.at_ms, register_wh), running.rating_w):
-        return None
-    return running.readings.total(running.rating_w)
-
-
-def _power_w(
-    given: TransactionReported | MeterReported, running: TransactionState, register_wh: int | None
-) -> int | None:
-    """The station's figure, unless it says nothing, or nothing flows, while the register grows."""
-    before: MeterPoint | None = running.readings.before(given.at_ms)
-    if register_wh is None or before is None or given.at_ms - before.at_ms < SPAN_MIN_MS:
-        return given.power_w
-    derived_w = (register_wh - before.register_wh) * HOUR_MS // (given.at_ms - before.at_ms)
-    believable = 0 <= derived_w <= (running.rating_w or 0) * 11 // 10
-    if given.power_w is None:
-        return derived_w if believable else None
-    return derived_w if given.power_w == 0 and believable and derived_w > _POWER_ERROR_W else given.power_w
-
-
-def metered(turn: Turn, given: MeterReported) -> None:
-    """Book a reading that came outside of transaction messages, if a transaction runs on its EVSE. One from before it
-    is another's."""
-    for running in turn.state.transactions.values():
-        here = (running.station_id, running.evse_id) == (given.station_id, given.evse_id)
-        if here and running.closing is None:
-            if running.started_ms <= given.at_ms <= turn.now_ms + AHEAD_MS:
-                _meter(turn, given, running, None)
-            return

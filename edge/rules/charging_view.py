@@ -3,8 +3,12 @@
 from dataclasses import dataclass
 
 from edge.rules.inputs import Knowledge
-from edge.rules.state import FacilityState, TransactionState, evse_key
+from edge.rules.state import FacilityState, Refused, TransactionState, evse_key
 from edge.rules.waiting import Place, places
+from shared.clock import MINUTE_MS
+
+CLOCKS_APART_MS = MINUTE_MS
+"""By how much a station's clock, which says when a transaction began, may be ahead of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +16,8 @@ class TransactionView:
     """``energy_wh`` is what would be billed now; ``flags`` as in ``TransactionFlagged``.
 
     ``status``: CHARGING, IDLE (the car takes nothing more), PAUSED (by a person), HELD (the site gives nothing),
-    PLUGGED_IN or CLOSING (its end is known, messages of it are missing).
+    PLUGGED_IN or CLOSING (it is over, messages of it are missing). ``problem`` says why nobody pays for it; empty when
+    somebody does.
     """
 
     station_id: str
@@ -30,6 +35,7 @@ class TransactionView:
     target_soc_pct: int | None
     offline: bool
     flags: tuple[str, ...]
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,11 @@ def transactions(state: FacilityState) -> list[TransactionView]:
 def line(state: FacilityState, knowledge: Knowledge, now_ms: int) -> list[Place]:
     """Who waits, with positions and estimates; nobody before the facility is configured."""
     return places(state, knowledge.facility, now_ms) if knowledge.facility else []
+
+
+def refusals(state: FacilityState) -> list[Refused]:
+    """Who was not let charge lately and why, the newest first."""
+    return state.refusals[::-1]
 
 
 def reservations(state: FacilityState) -> list[ReservationView]:
@@ -81,7 +92,14 @@ def _transaction(state: FacilityState, running: TransactionState) -> Transaction
         target_soc_pct=None if target is None else target.soc_pct,
         offline=running.offline,
         flags=tuple(running.flags),
+        problem="" if running.session_id is not None else _why_unpaid(state, running),
     )
+
+
+def _why_unpaid(state: FacilityState, running: TransactionState) -> str:
+    here, since_ms = (running.station_id, running.evse_id), running.started_ms - CLOCKS_APART_MS
+    told = (r.reason for r in refusals(state) if (r.station_id, r.evse_id) == here and r.at_ms >= since_ms)
+    return next(told, "no token was shown")
 
 
 def _status(state: FacilityState, running: TransactionState) -> str:

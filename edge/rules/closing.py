@@ -3,6 +3,7 @@
 What ended is closed at once when all of its numbered messages are here (OCPP 2.0.1 E01.FR.07, E04). Else the station is
 asked whether more is coming (E14); the transaction is closed when that is known, or after a while, because a bill must
 come to an end. One whose Ended was lost is closed at the last that was heard of it: what nobody measured nobody pays.
+One that was taken for lost and is not goes on.
 """
 
 from collections.abc import Iterator
@@ -14,12 +15,11 @@ from edge.rules.payment import charging_use
 from edge.rules.state import Closing, FacilityState, OpenOrder, TransactionState, transaction_key
 from edge.rules.turn import Turn
 from shared.clock import MINUTE_MS, SECOND_MS
-from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged
+from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged, TransactionResumed
 
 CLOSE_WITHIN_MS = 10 * MINUTE_MS
-"""How long an ended transaction waits for what is missing of it."""
-LOST_WITHIN_MS = 2 * MINUTE_MS
-"""How long one that its station no longer has waits for its last message."""
+"""How long a transaction that is over waits for what is missing of it: its last message, or earlier ones. A station
+tells that a connector is free at once, and what it queued for a transaction only in its turn."""
 GAP_ASK_MS = 30 * SECOND_MS
 """How long after a gap showed its station is asked: a station sends one message after another, so most gaps close."""
 RETURN_ASK_MS = 60 * SECOND_MS
@@ -61,12 +61,12 @@ def unplugged(turn: Turn, station_id: str, evse_id: int) -> None:
     for running in list(turn.state.transactions.values()):
         here = (running.station_id, running.evse_id) == (station_id, evse_id)
         if here and running.closing is None:
-            begin(turn, running, "LOST", within_ms=LOST_WITHIN_MS)
+            begin(turn, running, "LOST")
 
 
-def begin(turn: Turn, running: TransactionState, cause: str, *, within_ms: int) -> None:
+def begin(turn: Turn, running: TransactionState, cause: str) -> None:
     """Take it for over without its last message, and ask for that."""
-    _begin(turn, running, Closing(cause, running.heard_ms, turn.now_ms + within_ms))
+    _begin(turn, running, Closing(cause, running.heard_ms, turn.now_ms + CLOSE_WITHIN_MS))
     ask_in(turn, running, GAP_ASK_MS)
 
 
@@ -80,22 +80,29 @@ def ended(turn: Turn, running: TransactionState, end: Closing) -> None:
         _close(turn, running, end)
 
 
-def progressed(turn: Turn, running: TransactionState) -> None:
-    """A message was booked: close what waited for it; ask about a gap that it shows."""
+def progressed(turn: Turn, running: TransactionState, told_ms: int) -> None:
+    """A message was booked: close what waited for it, go on with what tells of later than its supposed end, and ask
+    about a gap that it shows."""
     closing = running.closing
     if closing is not None and closing.cause == "ENDED":
         if running.begun and not running.numbers.ahead:
             _close(turn, running, closing)
+    elif closing is not None and closing.cause == "LOST" and told_ms > closing.begun_ms:
+        _resume(turn, running)
+        ask_in(turn, running, GAP_ASK_MS)
     elif running.numbers.ahead or (not running.begun and running.numbers.upto >= 0):
         ask_in(turn, running, GAP_ASK_MS)
 
 
 def due(turn: Turn) -> None:
-    """Close what waited long enough, and ask what is to be asked."""
+    """Close what waited long enough, and ask what is to be asked: also about what runs for a car that has left."""
     state = turn.state
-    for running in list(state.transactions.values()):
-        if running.closing is not None and running.closing.close_at_ms <= turn.now_ms:
-            _give_up(turn, running)
+    for key, running in list(state.transactions.items()):
+        if running.closing is not None:
+            if running.closing.close_at_ms <= turn.now_ms:
+                _give_up(turn, running)
+        elif running.session_id is not None and running.session_id not in state.sessions and key not in state.asks:
+            ask_in(turn, running, ASK_AGAIN_MS)
     for key, at_ms in list(state.asks.items()):
         running_now = state.transactions.get(key)
         if running_now is None:
@@ -128,6 +135,8 @@ def answered(turn: Turn, order: OpenOrder, given: OrderReplied) -> None:
             ask_in(turn, running, ASK_AGAIN_MS)
     elif given.details.get("messagesInQueue"):
         ask_in(turn, running, ASK_AGAIN_MS)
+    elif running.closing is not None and running.closing.cause == "LOST" and given.details.get("ongoingIndicator"):
+        _resume(turn, running)
     elif running.closing is not None:
         _give_up(turn, running)
     elif given.details.get("ongoingIndicator") is False:
@@ -149,6 +158,14 @@ def _begin(turn: Turn, running: TransactionState, end: Closing) -> None:
             close_at_ms=end.close_at_ms,
             reason=end.reason,
             offline=end.offline,
+        )
+    )
+
+
+def _resume(turn: Turn, running: TransactionState) -> None:
+    turn.record(
+        TransactionResumed(
+            station_id=running.station_id, evse_id=running.evse_id, transaction_id=running.transaction_id
         )
     )
 

@@ -165,7 +165,8 @@ def _unfit_start(turn: Turn, command: StartCharging) -> Reason | None:
     if command.plate is not None and command.plate not in turn.state.session_of_plate:
         return Reason.NOT_INSIDE
     here = (command.station_id, command.evse_id)
-    busy = any((t.station_id, t.evse_id) == here for t in turn.state.transactions.values())
+    running = turn.state.transactions.values()
+    busy = any((t.station_id, t.evse_id) == here and t.closing is None for t in running)
     return Reason.EVSE_BUSY if busy else None
 
 

@@ -7,12 +7,14 @@ from edge.rules.reckoning import MeterPoint, StateChange, finished_ms, take_chan
 from edge.rules.state import (
     Closing,
     FacilityState,
+    Refused,
     Target,
     TransactionState,
     evse_key,
     transaction_key,
 )
 from shared.events import (
+    ChargingRefused,
     ChargingStateChanged,
     EnergyMetered,
     MessageHeard,
@@ -22,6 +24,7 @@ from shared.events import (
     TransactionClosing,
     TransactionEnded,
     TransactionFlagged,
+    TransactionResumed,
     TransactionStarted,
 )
 from shared.rating import ChargingUse
@@ -30,12 +33,19 @@ ENDED_KEPT = 2_000
 """How many ended transactions are remembered, so that their late repeats are known for what they are."""
 RAMP_MS = 60_000
 """A reading taken sooner than this after a car or its limit began says nothing about what the car would take."""
+REFUSALS_KEPT = 50
+"""So many of the newest refusals are shown to whoever helps the drivers."""
 CHARGE_TIMES_KEPT = 50
 """Of so many charges the durations are remembered, for estimates."""
 
 
 def _known(state: FacilityState, event: Any) -> TransactionState | None:
     return state.transactions.get(transaction_key(event.station_id, event.transaction_id))
+
+
+def _refused(state: FacilityState, event: ChargingRefused, at_ms: int) -> None:
+    refused = Refused(at_ms, event.station_id, event.evse_id, event.id_token, event.status, event.reason)
+    state.refusals = [*state.refusals, refused][-REFUSALS_KEPT:]
 
 
 def _started(state: FacilityState, event: TransactionStarted, _at_ms: int) -> None:
@@ -81,7 +91,7 @@ def _message_heard(state: FacilityState, event: MessageHeard, _at_ms: int) -> No
         _heard(known, event.seq_no, event.told_at_ms)
 
 
-def _metered(state: FacilityState, event: EnergyMetered, _at_ms: int) -> None:
+def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
     known = _known(state, event)
     if known is None:
         return
@@ -89,7 +99,7 @@ def _metered(state: FacilityState, event: EnergyMetered, _at_ms: int) -> None:
         known.readings.take(MeterPoint(event.metered_at_ms, event.register_wh, event.signed), known.rating_w)
     _heard(known, event.seq_no, event.metered_at_ms)
     if event.metered_at_ms >= known.metered_ms:
-        known.metered_ms = event.metered_at_ms
+        known.metered_ms, known.power_heard_ms = event.metered_at_ms, at_ms
         _judge_taking(state, known, event)
         known.power_w = known.power_w if event.power_w is None else event.power_w
         known.soc_pct = known.soc_pct if event.soc_pct is None else event.soc_pct
@@ -136,16 +146,22 @@ def _flagged(state: FacilityState, event: TransactionFlagged, _at_ms: int) -> No
         known.numbers.give_up()
 
 
-def _closing(state: FacilityState, event: TransactionClosing, _at_ms: int) -> None:
+def _closing(state: FacilityState, event: TransactionClosing, at_ms: int) -> None:
     known = _known(state, event)
     if known is None:
         return
     known.closing = Closing(
-        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline
+        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline, at_ms
     )
     known.power_w = 0
     _heard(known, event.seq_no, event.ended_at_ms)
     _uncap(state, event.station_id, event.evse_id)
+
+
+def _resumed(state: FacilityState, event: TransactionResumed, _at_ms: int) -> None:
+    known = _known(state, event)
+    if known is not None:
+        known.closing = None
 
 
 def _uncap(state: FacilityState, station_id: str, evse_id: int) -> None:
@@ -193,6 +209,7 @@ def _at(known: TransactionState, event: TransactionEnded) -> bool:
 
 
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
+    ChargingRefused: _refused,
     TransactionStarted: _started,
     TransactionAuthorized: _authorized,
     MessageHeard: _message_heard,
@@ -200,6 +217,7 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     ChargingStateChanged: _state_changed,
     TransactionFlagged: _flagged,
     TransactionClosing: _closing,
+    TransactionResumed: _resumed,
     TargetSet: _target_set,
     TargetReached: _target_reached,
     TransactionEnded: _ended,

@@ -58,6 +58,7 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
         # A station keeps one profile per id, so what was sent before this one is replaced by it.
         promises.pending = [x for x in promises.pending if x.request_id > lease.request_id]
         promises.accepted = lease
+        lease.accepted_ms = at_ms
 
 
 def _fallback_answered(promises: Promises, event: LimitAnswered) -> None:
@@ -90,8 +91,9 @@ def _breached(state: FacilityState, event: LimitBreached, at_ms: int) -> None:
     promises.breach.drawn_w = max(promises.breach.drawn_w, event.drawn_w)
 
 
-def _obeyed(state: FacilityState, event: LimitObeyed, _at_ms: int) -> None:
-    state.promise(event.station_id, event.evse_id).breach = None
+def _obeyed(state: FacilityState, event: LimitObeyed, at_ms: int) -> None:
+    promises = state.promise(event.station_id, event.evse_id)
+    promises.breach, promises.cleared_ms = None, at_ms
 
 
 def _needs_known(state: FacilityState, event: NeedsKnown, _at_ms: int) -> None:

@@ -21,6 +21,8 @@ from shared.events import (
     StationConnected,
     StationDisconnected,
     StationOrdered,
+    StationQuarantined,
+    StationReleased,
     StationTaskProgressed,
 )
 
@@ -81,6 +83,17 @@ def _task_progressed(state: FacilityState, event: StationTaskProgressed, _at_ms:
     state.station(event.station_id).tasks[event.task] = TaskState(event.request_id, event.status, event.info)
 
 
+def _quarantined(state: FacilityState, event: StationQuarantined, at_ms: int) -> None:
+    station = state.station(event.station_id)
+    station.quarantined_until_ms, station.quarantine_reason = event.until_ms, event.reason
+    station.quarantine_ms = event.until_ms - at_ms
+
+
+def _released(state: FacilityState, event: StationReleased, at_ms: int) -> None:
+    station = state.station(event.station_id)
+    station.quarantined_until_ms, station.quarantine_ms = min(station.quarantined_until_ms, at_ms), 0
+
+
 def _needs_reported(state: FacilityState, event: EvNeedsReported, at_ms: int) -> None:
     key = evse_key(event.station_id, event.evse_id)
     state.needs[key] = EvNeeds(event.energy_wh, event.departure_ms, event.power_max_w, at_ms)
@@ -104,4 +117,6 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     SecurityEventReported: _security_event,
     StationTaskProgressed: _task_progressed,
     EvNeedsReported: _needs_reported,
+    StationQuarantined: _quarantined,
+    StationReleased: _released,
 }

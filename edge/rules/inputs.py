@@ -124,6 +124,22 @@ class MessageByHand:
 
 
 @dataclass(frozen=True, slots=True)
+class Misbehaved:
+    """A station broke the protocol too often."""
+
+    station_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseAsked:
+    """A person ends a station's quarantine."""
+
+    station_id: str
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
 class AuthorizeAsked:
     """Answered with an Authorization."""
 
@@ -262,6 +278,8 @@ Input = (
     | ReservationUpdated
     | NeedsReported
     | MessageByHand
+    | Misbehaved
+    | ReleaseAsked
     | AuthorizeAsked
     | TransactionReported
     | MeterReported

@@ -22,9 +22,8 @@ def watch(turn: Turn, rows: list[Site]) -> None:
         running = row.transaction
         if running is None or running.power_w is None:
             continue
-        limit_w = row.effective_w(turn.now_ms)
-        if row.over_w(limit_w):
-            _breached(turn, row, limit_w, running.power_w)
+        if row.over_w():
+            _breached(turn, row, row.effective_w(turn.now_ms), running.power_w)
         elif row.promises.breach is not None and running.metered_ms - row.promises.breach.last_ms >= MENDED_MS:
             turn.record(LimitObeyed(station_id=row.station_id, evse_id=row.evse.evse_id))
 

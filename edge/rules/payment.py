@@ -13,9 +13,7 @@ from shared.tariffs import Tariff
 
 
 def charging_use(transaction: TransactionState, until_ms: int) -> ChargingUse:
-    """A transaction as it is priced, up to an instant if it has not ended."""
-    if transaction.closing is not None:
-        until_ms = min(until_ms, transaction.closing.ended_ms)
+    """A transaction as it is priced if it ends at an instant."""
     return ChargingUse(
         label=transaction.station_id,
         started_ms=transaction.started_ms,
@@ -50,7 +48,11 @@ def quote(
 def running_charges(state: FacilityState, session_id: str, until_ms: int) -> tuple[RunningCharge, ...]:
     """The transactions of a session that have not ended, as they would be priced now."""
     return tuple(
-        RunningCharge(station_id=t.station_id, transaction_id=t.transaction_id, use=charging_use(t, until_ms))
+        RunningCharge(
+            station_id=t.station_id,
+            transaction_id=t.transaction_id,
+            use=charging_use(t, until_ms if t.closing is None else min(until_ms, t.closing.ended_ms)),
+        )
         for t in state.transactions.values()
         if t.session_id == session_id
     )

@@ -56,7 +56,10 @@ def restarted(turn: Turn) -> None:
 
 
 def load_metered(turn: Turn, given: LoadMetered) -> None:
-    """Take the building's load, booked in whole kilowatts rounded up when that changes."""
+    """Take the building's load, booked in whole kilowatts rounded up when that changes; of no building, nothing."""
+    facility = turn.knowledge.facility
+    if facility is None or facility.power.building is None:
+        return
     turn.state.load_heard_ms = turn.now_ms
     load_w = -(-max(0, given.load_w) // LOAD_STEP_W) * LOAD_STEP_W
     if load_w != turn.state.building_load_w:
@@ -245,7 +248,9 @@ def _send(turn: Turn, row: Site, books: Books | None, limit_w: int, until_ms: in
     turn.record(sent)
     row.promises = turn.state.promise(row.station_id, row.evse.evse_id)
     told_w = _told_w(row.evse, limit_w)
-    turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, told_w, sent.from_ms, sent.until_ms))
+    # A clock that is behind would wait for a lease to begin, and hold nothing meanwhile: it began long ago.
+    from_ms = sent.from_ms - _power(turn).drift_s * SECOND_MS
+    turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, told_w, from_ms, sent.until_ms))
 
 
 def _told_w(evse: Evse, limit_w: int) -> int:

@@ -1,8 +1,9 @@
 """EVSEs kept for someone: a reservation, or the turn of whoever is next in line.
 
 The rule itself keeps everyone else away (``authorization``), so it holds at stations that know no reservations too;
-those that do are told, and then show it (OCPP 2.0.1 H01 to H04). It ends when its holder charges there, when it is
-cancelled, at its time, or when the station cannot keep it.
+those that do are told, and then show it (OCPP 2.0.1 H01 to H04): one that is away when it returns, and every one again
+when it has been away, since it may have forgotten (the same number again replaces, H01.FR.02). It ends when its holder
+charges there, when it is cancelled, at its time, or when the station cannot keep it.
 """
 
 from collections.abc import Iterator
@@ -35,13 +36,12 @@ def reserve(turn: Turn, given: ReservationAsked) -> RequestReply:
 
 
 def keep(turn: Turn, given: ReservationAsked, waiting_id: str = "") -> str:
-    """Book a reservation and tell the station, if it is one for a token; returns its id."""
+    """Book a reservation; returns its id. ``due`` tells the station."""
     reservation_id = position_id(turn.state.log_id, turn.next_seq)
-    number = turn.state.reservation_number + 1
     turn.record(
         EvseReserved(
             reservation_id=reservation_id,
-            number=number,
+            number=turn.state.reservation_number + 1,
             station_id=given.station_id,
             evse_id=given.evse_id,
             until_ms=given.until_ms,
@@ -51,9 +51,6 @@ def keep(turn: Turn, given: ReservationAsked, waiting_id: str = "") -> str:
             by=given.by,
         )
     )
-    if given.id_token and turn.state.station(given.station_id).connected:
-        order = ReserveEvse(number, given.id_token, given.until_ms, given.evse_id)
-        ordering.ask(turn, given.station_id, order, purpose=PURPOSE + reservation_id)
     return reservation_id
 
 
@@ -66,18 +63,12 @@ def cancel(turn: Turn, given: ReservationCancelled) -> RequestReply:
 
 
 def end(turn: Turn, kept: Reservation, reason: str, details: str = "") -> None:
-    """Book its end, and tell the station when it would not know by itself."""
-    turn.record(
-        ReservationEnded(reservation_id=kept.reservation_id, reason=reason, details=details)
-    )
-    if reason == "CANCELLED" and kept.id_token and turn.state.station(kept.station_id).connected:
-        ordering.ask(
-            turn, kept.station_id, CancelReservation(kept.number), purpose=f"{PURPOSE}{kept.reservation_id}/cancel"
-        )
+    """Book its end. A station that would not know by itself is told by ``due``."""
+    turn.record(ReservationEnded(reservation_id=kept.reservation_id, reason=reason, details=details))
 
 
 def due(turn: Turn) -> None:
-    """End what is used, and what nobody came for."""
+    """End what is used, and what nobody came for; tell the stations what they are to keep and to let go of."""
     state = turn.state
     for kept in list(state.reservations.values()):
         here = [
@@ -91,6 +82,20 @@ def due(turn: Turn) -> None:
             end(turn, kept, "USED")
         elif kept.until_ms <= turn.now_ms:
             end(turn, kept, "EXPIRED")
+    _tell(turn)
+
+
+def _tell(turn: Turn) -> None:
+    """Tokens only: a station knows no plates."""
+    state = turn.state
+    for reservation_id, gone in state.withdrawn.items():
+        if gone.due and state.station(gone.station_id).connected:
+            purpose = f"{PURPOSE}{reservation_id}/cancel"
+            ordering.ask(turn, gone.station_id, CancelReservation(gone.number), purpose=purpose)
+    for kept in state.reservations.values():
+        if kept.due and kept.id_token and state.station(kept.station_id).connected:
+            order = ReserveEvse(kept.number, kept.id_token, kept.until_ms, kept.evse_id)
+            ordering.ask(turn, kept.station_id, order, purpose=PURPOSE + kept.reservation_id)
 
 
 def deadlines(state: FacilityState, _knowledge: Knowledge) -> Iterator[int]:

@@ -134,7 +134,7 @@ class EvNeeds:
 @dataclass(slots=True)
 class StationState:
     """``connected`` is sensed; the rest is booked. ``statuses`` are by EVSE, made of those of its ``connectors``
-    (``1/2`` is the second of the first EVSE)."""
+    (``1/2`` is the second of the first EVSE). ``quarantine_ms`` is how long the last quarantine was to be."""
 
     connected: bool = False
     ocpp_version: str = ""
@@ -144,12 +144,16 @@ class StationState:
     connectors: dict[str, str] = field(default_factory=dict)
     tasks: dict[str, TaskState] = field(default_factory=dict)
     alerts: dict[str, AlertState] = field(default_factory=dict)
+    quarantined_until_ms: int = 0
+    quarantine_ms: int = 0
+    quarantine_reason: str = ""
 
 
 @dataclass(slots=True)
 class Closing:
     """A transaction whose end is known or taken for granted, and that is closed when its missing messages are here,
-    are known to be lost, or at ``close_at_ms``. ``cause`` as in ``TransactionClosing``."""
+    are known to be lost, or at ``close_at_ms``. ``cause`` as in ``TransactionClosing``; ``begun_ms`` is when it was
+    booked."""
 
     cause: str
     ended_ms: int
@@ -157,6 +161,7 @@ class Closing:
     seq_no: int | None = None
     reason: str = ""
     offline: bool = False
+    begun_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -175,6 +180,7 @@ class TransactionState:
     ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
     takes all that it may. ``finished_ms`` follows from ``changes``. ``begun``: its Started message is here. ``closing``
     is set when it is over but for messages lost on the way. ``rating_w`` is the EVSE's; None when not configured.
+    ``metered_ms`` is by the station's clock, ``power_heard_ms`` when that reading came, by ours.
     """
 
     station_id: str
@@ -191,6 +197,7 @@ class TransactionState:
     power_w: int | None = None
     soc_pct: int | None = None
     metered_ms: int = 0
+    power_heard_ms: int = 0
     taken_w: int | None = None
     begun: bool = False
     heard_ms: int = 0
@@ -207,10 +214,13 @@ class TransactionState:
 
 @dataclass(slots=True)
 class Lease:
+    """``accepted_ms``: when its station said that it is in force."""
+
     request_id: int
     limit_w: int
     from_ms: int
     until_ms: int
+    accepted_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -228,7 +238,8 @@ class Promises:
 
     ``refuses_pause``: it rejected a limit of 0. ``fallback_due`` and ``lease_due``: to be sent again whatever was
     confirmed, because the station may have lost it. ``paused``: what was last asked of it is to give no energy, since
-    ``turned_ms``; else since then energy. ``breach`` stands as long as it is in quarantine.
+    ``turned_ms``; else since then energy. ``breach`` stands as long as it is in quarantine; readings from before
+    ``cleared_ms``, when the last one ended, are forgotten.
     """
 
     fallback_w: int | None = None
@@ -244,6 +255,7 @@ class Promises:
     paused: bool = True
     turned_ms: int = 0
     breach: Breach | None = None
+    cleared_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -259,7 +271,8 @@ class Waiting:
 @dataclass(slots=True)
 class Reservation:
     """An EVSE kept until an instant for a token, or for the car of ``plate``. ``number`` is the station's name for it,
-    ``waiting_id`` whose turn in the line it is; ``confirmed``: the station keeps it too."""
+    ``waiting_id`` whose turn in the line it is. ``told``: its station may hold it too; ``due``: it is to be told, as
+    soon as it is there."""
 
     reservation_id: str
     number: int
@@ -269,7 +282,32 @@ class Reservation:
     plate: str
     until_ms: int
     waiting_id: str = ""
-    confirmed: bool = False
+    told: bool = False
+    due: bool = True
+
+
+@dataclass(slots=True)
+class Refused:
+    """Someone was not let charge; see ``ChargingRefused``."""
+
+    at_ms: int
+    station_id: str
+    evse_id: int | None
+    id_token: str
+    status: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Withdrawal:
+    """A reservation that was cancelled and that its station may still hold, to its time at the latest. ``due``: it is
+    to be told, as soon as it is there; ``order_id`` is what it was last told by."""
+
+    station_id: str
+    number: int
+    until_ms: int
+    order_id: str = ""
+    due: bool = True
 
 
 @dataclass(slots=True)
@@ -310,7 +348,9 @@ class CommandState:
 @dataclass(slots=True)
 class FacilityState:
     """``load_heard_ms`` is sensed: when the building's meter last spoke. ``asks`` and ``stops`` are sensed: by
-    transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it stops."""
+    transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it stops. A
+    restart forgets them and loses nothing by it: all stations come back then, whoever comes back is asked about all
+    that runs there, and a stop that is due is asked for again at once."""
 
     log_id: str
     head: int = 0
@@ -332,9 +372,11 @@ class FacilityState:
     line: list[Waiting] = field(default_factory=list)
     reservations: dict[str, Reservation] = field(default_factory=dict)
     reservation_number: int = 0
+    withdrawn: dict[str, Withdrawal] = field(default_factory=dict)
     local_lists: dict[str, LocalListState] = field(default_factory=dict)
     tokens_version: int = 0
     charge_times_ms: list[int] = field(default_factory=list)
+    refusals: list[Refused] = field(default_factory=list)
     asks: dict[str, int] = field(default_factory=dict)
     stops: dict[str, int] = field(default_factory=dict)
     commands: dict[str, CommandState] = field(default_factory=dict)

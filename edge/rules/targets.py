@@ -21,7 +21,7 @@ def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> d
         if (
             row.connected
             and row.promises.fallback_w is not None
-            and not row.drawn_above_w(row.effective_w(turn.now_ms))
+            and row.disobeying_w() <= row.effective_w(turn.now_ms)
         ):
             told.append(row)
         else:

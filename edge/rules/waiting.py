@@ -106,7 +106,7 @@ def places(state: FacilityState, facility: Facility, now_ms: int) -> list[Place]
 def _free_at(state: FacilityState, facility: Facility, average_ms: int, now_ms: int) -> list[tuple[int, str]]:
     """In how long each EVSE is expected to be free, with its plug."""
     running: dict[tuple[str, int], TransactionState] = {
-        (t.station_id, t.evse_id): t for t in state.transactions.values()
+        (t.station_id, t.evse_id): t for t in state.transactions.values() if t.closing is None
     }
     found = []
     for station in facility.stations:

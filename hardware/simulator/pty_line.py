@@ -17,9 +17,16 @@ class PtyLine:
     As on a real line, what is sent while nobody reads is lost once the line's small buffer is full.
     """
 
-    def __init__(self, path: str, on_line: Callable[[bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        on_line: Callable[[bytes], None] | None = None,
+        *,
+        on_bytes: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._path = Path(path)
         self._on_line = on_line
+        self._on_bytes = on_bytes
         self._lines = LineBuffer()
         self._ends: tuple[int, int] | None = None
 
@@ -64,6 +71,9 @@ class PtyLine:
     def _read(self) -> None:
         if self._ends is None:
             return
-        for line in self._lines.feed(os.read(self._ends[0], READ_BYTES)):
+        data = os.read(self._ends[0], READ_BYTES)
+        if self._on_bytes is not None:
+            self._on_bytes(data)
+        for line in self._lines.feed(data):
             if self._on_line is not None:
                 self._on_line(line)

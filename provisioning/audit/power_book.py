@@ -126,6 +126,10 @@ class PowerBook:
         self._look(at_ms)
         self._last_ms = at_ms
 
+    def promised_w(self, station_id: str, evse_id: int, at_ms: int) -> int:
+        """The most that one EVSE that keeps its word may draw at an instant, by what was told so far."""
+        return self._outlets[station_id, evse_id].worst_w(at_ms, self._drift_ms)
+
     def _book(self, event: Event, at_ms: int) -> None:
         match event:
             case LimitSent() | LimitAnswered() | TransactionStarted() | TransactionAuthorized() | TransactionEnded():

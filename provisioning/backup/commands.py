@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,10 +19,14 @@ DRILL_AGE_MINUTES = 15.0
 """How old the backup of a drill is at least: what we may lose of a cloud (its recovery point objective)."""
 
 
-def add(commands: Any) -> None:
-    """Add the commands to the parser's."""
-    _add_backup(commands.add_parser("backup", help="a verified backup of the cloud's database or of a facility's file"))
-    _add_restore(commands.add_parser("restore", help="a backup back into an empty place, to a chosen moment"))
+Run = Callable[[argparse.Namespace], int]
+
+
+def add(commands: Any, *, backup_edge: Run, restore_edge: Run) -> None:
+    """Add the commands to the parser's. What needs the edge's own code is the caller's."""
+    backup = commands.add_parser("backup", help="a verified backup of the cloud's database or of a facility's file")
+    _add_backup(backup, backup_edge)
+    _add_restore(commands.add_parser("restore", help="a backup back into an empty place"), restore_edge)
     drill = commands.add_parser("drill", help="restore an old backup in a second place and say what would be lost")
     drill.add_argument("--from", dest="source", type=Path, required=True, help="the folder of cloud backups")
     drill.add_argument("--box", action="append", required=True, metavar="ID=FILE", help="a facility and its file")
@@ -31,7 +36,7 @@ def add(commands: Any) -> None:
     drill.set_defaults(run=_drill)
 
 
-def _add_backup(parser: argparse.ArgumentParser) -> None:
+def _add_backup(parser: argparse.ArgumentParser, backup_edge: Run) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     cloud = kinds.add_parser("cloud", help=f"the database that {DATABASE_URL} names")
     cloud.add_argument("--to", type=Path, required=True, help="the folder of backups")
@@ -41,9 +46,14 @@ def _add_backup(parser: argparse.ArgumentParser) -> None:
     log = kinds.add_parser("log", help="carry the server's log into the backups as it is written; runs until stopped")
     log.add_argument("--to", type=Path, required=True, help="the folder of backups")
     log.set_defaults(run=_backup_log)
+    edge = kinds.add_parser("edge", help="a facility's file, beside its daemon or without it")
+    edge.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
+    edge.add_argument("--to", type=Path, required=True, help="the folder of copies")
+    edge.add_argument("--keep", type=_above_zero, default=2, help="how many to keep (default: 2)")
+    edge.set_defaults(run=backup_edge)
 
 
-def _add_restore(parser: argparse.ArgumentParser) -> None:
+def _add_restore(parser: argparse.ArgumentParser, restore_edge: Run) -> None:
     kinds = parser.add_subparsers(dest="kind", required=True, metavar="KIND")
     cloud = kinds.add_parser("cloud", help="a base backup with its log, into a folder with a PostgreSQL of its own")
     cloud.add_argument("--from", dest="source", type=Path, required=True, help="the folder of backups")
@@ -54,6 +64,10 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
     dump = kinds.add_parser("dump", help=f"the newest dump, into the empty database that {DATABASE_URL} names")
     dump.add_argument("--from", dest="source", type=Path, required=True, help="the folder of backups")
     dump.set_defaults(run=_restore_dump)
+    edge = kinds.add_parser("edge", help="a copy of a facility's file, onto a box that has none")
+    edge.add_argument("--from", dest="source", type=Path, required=True, help="the copy")
+    edge.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
+    edge.set_defaults(run=restore_edge)
 
 
 def _above_zero(text: str) -> int:

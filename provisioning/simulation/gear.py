@@ -67,10 +67,11 @@ class Gear:
             self._drive(setpoint.arm)
 
     def report(self) -> None:
-        """What a starting daemon hears of every device, in the order in which the drivers start."""
-        self._signal(ArmMoved(lane_id=self.lane_id, position=self.arm))
+        """What a starting daemon hears of every device: the loops before the arm, which must not be told to come down
+        on a car that is not known of yet."""
         for loop, occupied in self.occupied.items():
             self._signal(LoopChanged(lane_id=self.lane_id, loop=loop, occupied=occupied))
+        self._signal(ArmMoved(lane_id=self.lane_id, position=self.arm))
         if self.failed is not None:
             self._signal(DeviceFailed(lane_id=self.lane_id, device=self.failed, reason="simulated"))
 

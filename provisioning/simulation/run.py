@@ -48,7 +48,7 @@ def run(wish: Wish) -> int:
     for done, result in enumerate(_results(seeds, partial(one, scenario=wish.scenario, bug=wish.bug), wish.jobs), 1):
         total.counts += result.counts
         total.faults += result.faults
-        total.real_s += result.real_s
+        total.cpu_s += result.cpu_s
         if result.failures:
             failed += 1
             print(f"\rseed {result.seed} failed: {wish.command(result.seed)}", *result.failures, sep="\n  ", flush=True)
@@ -91,7 +91,7 @@ def _show(done: int, of: int, failed: int) -> None:
 
 def _summary(wish: Wish, seeds: int, total: Result, took_real_s: float) -> Iterator[str]:
     weeks = seeds * wish.scenario.facilities * wish.scenario.days / WEEK_DAYS
-    rate = total.counts["inputs"] / max(total.real_s, 0.001)
+    rate = total.counts["inputs"] / max(total.cpu_s, 0.001)
     yield f"seeds {seeds}, facility-weeks {weeks:.1f}, {took_real_s:.0f} s with {wish.jobs} at a time"
     yield f"inputs {total.counts['inputs']:,}, {rate:,.0f} a second on one core"
     yield ", ".join(f"{name} {total.counts[name]:,}" for name in ASIDE[1:])

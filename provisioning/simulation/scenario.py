@@ -24,10 +24,10 @@ class Scenario:
 
 @dataclass(slots=True)
 class Result:
-    """One seed. ``failures`` is empty when every book agrees; ``crash`` is a traceback when a rule itself broke."""
+    """One seed. ``failures`` is empty when every book agrees and no rule broke; ``cpu_s`` is one core's time."""
 
     seed: int
     failures: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
-    real_s: float = 0.0
+    cpu_s: float = 0.0

@@ -23,6 +23,7 @@ from shared.events.charging import (
     TransactionEnded,
     TransactionFlagged,
     TransactionNumbered,
+    TransactionResumed,
     TransactionStarted,
 )
 from shared.events.lanes import (
@@ -75,6 +76,8 @@ from shared.events.stations import (
     StationDisconnected,
     StationMessageSent,
     StationOrdered,
+    StationQuarantined,
+    StationReleased,
     StationReservationEnded,
     StationTaskProgressed,
 )
@@ -127,6 +130,8 @@ __all__ = [
     "StationDisconnected",
     "StationMessageSent",
     "StationOrdered",
+    "StationQuarantined",
+    "StationReleased",
     "StationReservationEnded",
     "StationTaskProgressed",
     "TailgateDetected",
@@ -137,6 +142,7 @@ __all__ = [
     "TransactionEnded",
     "TransactionFlagged",
     "TransactionNumbered",
+    "TransactionResumed",
     "TransactionStarted",
     "VehicleEntered",
     "VehicleExited",
@@ -177,8 +183,11 @@ Event = (
     | StationReservationEnded
     | EvNeedsReported
     | StationMessageSent
+    | StationQuarantined
+    | StationReleased
     | ChargingRefused
     | TransactionNumbered
+    | TransactionResumed
     | TransactionStarted
     | TransactionAuthorized
     | EnergyMetered

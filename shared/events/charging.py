@@ -10,11 +10,14 @@ from shared.rights import RightRef
 
 
 class ChargingRefused(Frozen):
+    """Someone may not charge, and why. ``status`` is what the station was told (AuthorizationStatusEnumType)."""
+
     type: Literal["ChargingRefused"] = "ChargingRefused"
     station_id: StationId
     evse_id: int | None
     id_token: str
     reason: str
+    status: str = ""
 
 
 class TransactionStarted(Frozen):
@@ -151,6 +154,15 @@ class TransactionClosing(Frozen):
     close_at_ms: int
     reason: str = ""
     offline: bool = False
+
+
+class TransactionResumed(Frozen):
+    """It was taken for LOST and goes on: its station says so, or told of later charging."""
+
+    type: Literal["TransactionResumed"] = "TransactionResumed"
+    station_id: StationId
+    evse_id: int
+    transaction_id: str
 
 
 class ChargingToken(Frozen):

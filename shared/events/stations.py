@@ -104,6 +104,23 @@ class EvNeedsReported(Frozen):
     power_max_w: int | None = None
 
 
+class StationQuarantined(Frozen):
+    """A station broke the protocol so often that it is not let in until ``until_ms``, or until a person releases it."""
+
+    type: Literal["StationQuarantined"] = "StationQuarantined"
+    station_id: StationId
+    reason: str
+    until_ms: int
+
+
+class StationReleased(Frozen):
+    """A person ended a station's quarantine."""
+
+    type: Literal["StationReleased"] = "StationReleased"
+    station_id: StationId
+    released_by: str
+
+
 class StationMessageSent(Frozen):
     """A person was about to send a station a message of the protocol. What it said is not kept: it may hold keys."""
 

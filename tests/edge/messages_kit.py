@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,11 +18,14 @@ from edge import api
 from edge.api import Inside
 from edge.commands import Commands
 from edge.link import Link, LinkSettings
+from edge.rules import station_quarantine
 from edge.rules.inputs import LimitSetpoint, OrderSetpoint
 from edge.runtime import FACILITY_RULES, Runtime
 from edge.station_book import StationBook
-from edge.stations import StationServer, Transport
+from edge.station_secrets import StationSecrets
+from edge.stations import Entrance, StationServer, Transport
 from edge.store import Store
+from edge.surroundings import Signer
 from edge.tokens import Bearer, Role
 from shared.clock import REAL_TIME, Clock
 from shared.decisions import FacilityConfigured
@@ -138,7 +141,7 @@ async def housed(
     folder: Path,
     *station_ids: str,
     timeout_real_s: float = 5.0,
-    sign: Callable[[str, dict[str, Any]], None] | None = None,
+    signer: Signer | None = None,
 ) -> AsyncIterator[House]:
     site = facility(*station_ids)
     store, clock = Store(folder, site.facility_id), Clock(REAL_TIME, time.time)
@@ -151,7 +154,13 @@ async def housed(
         knowledge=lambda: runtime.knowledge,
         clock=clock,
         matches_for_token=no_matches,
-        transport=Transport(call_timeout_real_s=timeout_real_s, book=book, sign=sign),
+        transport=Transport(
+            call_timeout_real_s=timeout_real_s,
+            book=book,
+            secrets=StationSecrets(folder),
+            signer=signer,
+            quarantined_until=lambda name: station_quarantine.until(runtime.state, name, clock.now_ms()),
+        ),
     )
     runtime.on_setpoint(LimitSetpoint, server.send_limit)
     runtime.on_setpoint(OrderSetpoint, server.send_order)
@@ -170,7 +179,7 @@ async def housed(
             stations=server,
         )
     )
-    tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(server.serve("127.0.0.1", 0))]
+    tasks = [asyncio.create_task(runtime.run()), asyncio.create_task(server.serve(Entrance("127.0.0.1", 0)))]
     await server.listening.wait()
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge") as client:

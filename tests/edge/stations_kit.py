@@ -11,7 +11,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from edge.rules.inputs import Answer, Authorization, AuthorizeAsked, Input, Knowledge, Matches, TransactionReported
-from edge.stations import DEFAULT_TRANSPORT, StationServer, Transport
+from edge.stations import DEFAULT_TRANSPORT, Entrance, StationServer, Transport
 from shared.clock import Clock, Timeline
 from shared.facilities import ChargerLevel, ConnectorType, Evse, Facility, Lane, LaneDirection, Space, Station
 
@@ -129,7 +129,7 @@ async def running(
         matches_for_token=no_matches,
         transport=transport,
     )
-    serving = asyncio.create_task(server.serve("127.0.0.1", port))
+    serving = asyncio.create_task(server.serve(Entrance("127.0.0.1", port)))
     listening = asyncio.create_task(server.listening.wait())
     await asyncio.wait({listening, serving}, return_when=asyncio.FIRST_COMPLETED)
     listening.cancel()

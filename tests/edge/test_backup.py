@@ -8,7 +8,7 @@ from threading import Event, Thread
 
 import pytest
 
-from edge.backup import BackupError, back_up, backups, verify
+from edge.backup import BackupError, back_up, backups, restore, verify
 from edge.database import FILE_NAME
 from edge.logbook import COPIED_AT_MS
 from edge.store import Store
@@ -91,10 +91,27 @@ def test_a_copy_that_rotted_is_found(store: Store, tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(store: Store, tmp_path: Path) -> None:
     (tmp_path / "backups").write_text("a file")
-    with pytest.raises(BackupError, match="no copy of .* could be made in"):
+    with pytest.raises(BackupError, match=r"no copy of .* could be made in"):
         copy(tmp_path)
 
 
 def test_nothing_to_copy_is_told(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match=f"{FILE_NAME} does not exist"):
         copy(tmp_path)
+
+
+def test_a_copy_is_restored_onto_an_empty_box_and_never_over_a_file(store: Store, tmp_path: Path) -> None:
+    write(store, 10)
+    path = copy(tmp_path)
+    assert restore(path, tmp_path / "new").head == 10
+    assert verify(tmp_path / "new" / FILE_NAME).log_id == store.log_id
+    with pytest.raises(BackupError, match="exists: move it away first"):
+        restore(path, tmp_path / "new")
+
+
+def test_a_copy_that_is_not_sound_is_not_restored(store: Store, tmp_path: Path) -> None:
+    path = copy(tmp_path)
+    path.write_bytes(path.read_bytes()[:5_000])
+    with pytest.raises(BackupError):
+        restore(path, tmp_path / "new")
+    assert not (tmp_path / "new").exists()

@@ -174,7 +174,7 @@ async def test_what_was_missed_comes_down_to_the_last_level(life: Life, store: S
     await until(lambda: life.runtime.stalled is not None)
     life.drive_in("B1")
     disk.free()
-    await until(lambda: life.runtime.stalled is None and life.runtime.waiting == 0)
+    await life.runtime.submit(QuoteAsked("s"))
     assert [a.arm for a in life.arms if a.lane_id == "in-1"] == [Arm.LOWERED]
 
 
@@ -187,11 +187,12 @@ async def test_who_left_meanwhile_pays_until_he_left(life: Life, store: Store, d
     left_ms = round(life.now_s * 1_000)
     session = next(iter(life.runtime.state.sessions.values()))
     session.right = session.right.model_copy(update={"kind": "ACCOUNT"})
-    life.drive_in("A1", "out-1")
+    life.drive_in("B1")
     await until(lambda: life.runtime.stalled is not None)
+    life.drive_in("A1", "out-1")
     life.now_s += 3 * 3_600
     disk.free()
-    await until(lambda: life.runtime.stalled is None and life.runtime.waiting == 0)
+    await life.runtime.submit(QuoteAsked("s"))
     [left] = [e for e in store.all_entries(after=0) if e.type == "VehicleExited"]
     event = parse_event(left)
     assert isinstance(event, VehicleExited)
@@ -223,7 +224,7 @@ async def test_what_is_on_the_disk_is_sound_afterwards(life: Life, store: Store,
     life.drive_in("A1")
     await until(lambda: life.runtime.stalled is not None)
     disk.free()
-    await until(lambda: life.runtime.stalled is None and life.runtime.waiting == 0)
+    await life.runtime.submit(QuoteAsked("s"))
     seqs = [e.seq for e in store.all_entries(after=0)]
     assert seqs == list(range(1, store.head + 1))
     with closing(sqlite3.connect(f"file:{store.path}?mode=ro", uri=True)) as db:

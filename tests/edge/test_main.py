@@ -24,6 +24,7 @@ from edge.store import Store
 from provisioning.local.broker import Broker
 from provisioning.local.ports import free_port
 from shared.decisions import FacilityConfigured, TariffPublished
+from shared.facilities import Facility
 from shared.sync import SyncEntry
 from tests.builders import facility, tariffs
 
@@ -39,6 +40,8 @@ class Box:
         self.folder = folder
         self.api_port, self.ocpp_port = free_port(), free_port()
         self.broker_url = f"mqtt://127.0.0.1:{free_port()}"
+        self.timeline = ""
+        self.sections = ""
         self._daemon: subprocess.Popen[str] | None = None
         (folder / "tokens").write_text(f"{hashlib.sha256(b'sesame').hexdigest()} attendant\n")
 
@@ -49,6 +52,7 @@ class Box:
 facility_id = "{SITE.facility_id}"
 data_dir = "data"
 broker_url = "{self.broker_url}"
+timeline = "{self.timeline}"
 [ocpp]
 host = "127.0.0.1"
 port = {self.ocpp_port}
@@ -62,12 +66,13 @@ wire = "pins"
 plate_reader = "camera"
 display = "display"
 pins = {{ front = 5, under = 6, arm_up = 13, arm_down = 19, raise = 20, lower = 21 }}
+{self.sections}
 """)
         return path
 
-    def configure(self) -> None:
+    def configure(self, site: Facility = SITE) -> None:
         """What headquarters decided is known already."""
-        decided = [FacilityConfigured(facility=SITE), *(TariffPublished(tariff=t) for t in tariffs())]
+        decided = [FacilityConfigured(facility=site), *(TariffPublished(tariff=t) for t in tariffs())]
         store = Store(self.folder / "data", SITE.facility_id)
         entries = [SyncEntry(position=n, body=d.model_dump(mode="json")) for n, d in enumerate(decided, 1)]
         store.apply_decisions("hq-1", entries, len(entries))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from edge import retention
+from edge.config import Keeping
 from edge.logbook import LogBook, Snapshot
 from edge.rebuild import FACILITY_RULES, Rebuilder
-from edge.config import Keeping
 from edge.retention import Retention, removable
 from edge.store import Store
 from shared.clock import DAY_MS, Clock, Timeline

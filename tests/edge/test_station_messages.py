@@ -269,14 +269,29 @@ async def test_certificates_that_nobody_gives_here_are_refused_in_the_specificat
     assert (await wire.tell("SignCertificate", {"csr": "PEM"}))["status"] == "Rejected"
 
 
+class Desk:
+    """A signer that takes what is PEM."""
+
+    def __init__(self) -> None:
+        self.passed: list[tuple[str, dict[str, Any]]] = []
+
+    def problem(self, _station_id: str, payload: dict[str, Any]) -> str | None:
+        return None if payload["csr"] == "PEM" else "not PEM"
+
+    def sign(self, station_id: str, payload: dict[str, Any]) -> None:
+        self.passed.append((station_id, payload))
+
+
 async def test_sign_certificate_is_accepted_where_somebody_signs_and_passed_on(tmp_path: Path) -> None:
-    passed: list[tuple[str, dict[str, Any]]] = []
-    signing = housed(tmp_path, "dc-1", sign=lambda who, asked: passed.append((who, asked)))
-    async with signing as house, house.station() as wire:
+    signer = Desk()
+    async with housed(tmp_path, "dc-1", signer=signer) as house, house.station() as wire:
         await wire.boot()
         assert (await wire.tell("SignCertificate", {"csr": "PEM"}))["status"] == "Accepted"
-        await until(lambda: passed)
-    assert passed == [("dc-1", {"csr": "PEM"})]
+        await until(lambda: signer.passed)
+        v2g = {"csr": "PEM", "certificateType": "V2GCertificate"}
+        assert (await wire.tell("SignCertificate", v2g))["status"] == "Rejected"
+        assert (await wire.tell("SignCertificate", {"csr": "nonsense"}))["status"] == "Rejected"
+    assert signer.passed == [("dc-1", {"csr": "PEM"})]
 
 
 async def test_data_transfer_of_a_vendor_that_nobody_knows_is_refused(wire: Wire) -> None:

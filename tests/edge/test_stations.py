@@ -9,6 +9,7 @@ import pytest
 from ocpp.v201 import call
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from edge.ocpp.rpc import FRAME_BYTES_MAX
 from edge.rules.inputs import (
     StationClosed,
     StationOpened,
@@ -27,17 +28,17 @@ async def test_a_stranger_or_a_wrong_password_is_refused_and_logged_once(
     caplog: pytest.LogCaptureFixture, name: str, password: str | None
 ) -> None:
     async with running("dc-1") as site:
-        with caplog.at_level(logging.WARNING, "edge.stations"):
+        with caplog.at_level(logging.WARNING, "edge.station_door"):
             for _ in range(3):
                 with pytest.raises(InvalidStatus) as refused:
                     await site.dial(name, password=password)
                 assert refused.value.response.status_code == 401
                 assert refused.value.response.headers["WWW-Authenticate"].startswith("Basic")
-        assert [r.msg for r in caplog.records if r.name == "edge.stations"] == ["station refused"]
+        assert [r.msg for r in caplog.records if r.name == "edge.station_door"] == ["station refused"]
         assert site.rules.seen == []
 
 
-@pytest.mark.parametrize("offered", [(), ("ocpp1.5",), ("chat", "ocpp9")])
+@pytest.mark.parametrize("offered", [("ocpp1.5",), ("chat", "ocpp9")])
 async def test_without_a_common_subprotocol_the_handshake_completes_and_the_connection_is_closed(
     offered: tuple[str, ...],
 ) -> None:
@@ -50,6 +51,13 @@ async def test_without_a_common_subprotocol_the_handshake_completes_and_the_conn
             assert other.close_code == 1002
             assert "ocpp2.0.1" in (other.close_reason or "")
         assert (await exchange(connection, '[2,"h","Heartbeat",{}]'))[0] == 3
+
+
+async def test_who_names_no_subprotocol_at_all_is_no_station() -> None:
+    async with running("dc-1") as site:
+        with pytest.raises(InvalidStatus) as refused:
+            await site.dial("dc-1", offered=())
+        assert refused.value.response.status_code == 400
 
 
 async def test_a_station_of_a_newer_version_that_offers_ours_gets_ours() -> None:
@@ -81,7 +89,7 @@ async def test_garbage_is_answered_and_neither_ends_the_connection_nor_disturbs_
 async def test_a_frame_that_is_too_long_ends_that_connection_alone() -> None:
     async with running("dc-1", "dc-2") as site, site.dial("dc-1") as broken, charger(site, "dc-2") as sound:
         with pytest.raises(ConnectionClosed):
-            await exchange(broken, json.dumps([2, "m", "DataTransfer", {"vendorId": "x" * 200_000}]))
+            await exchange(broken, json.dumps([2, "m", "DataTransfer", {"vendorId": "x" * FRAME_BYTES_MAX}]))
         await until(lambda: site.rules.of(StationClosed))
         assert site.rules.of(StationClosed)[0].reason.startswith("sent 1009")
         assert (await sound.call(call.Heartbeat(), suppress=False)).current_time == NOW
@@ -165,7 +173,7 @@ async def test_a_refusal_is_logged_anew_once_the_station_has_been_let_in(caplog:
                 await site.dial("dc-1", password="wrong")
             async with site.dial("dc-1") as connection:
                 await exchange(connection, BOOT)
-    assert [r.msg for r in caplog.records if r.name == "edge.stations"] == ["station refused"] * 2
+    assert [r.msg for r in caplog.records if r.name == "edge.station_door"] == ["station refused"] * 2
 
 
 async def test_stopping_the_server_says_goodbye_and_tells_the_rules() -> None:

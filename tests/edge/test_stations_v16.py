@@ -243,7 +243,7 @@ async def test_a_remote_stop_names_the_number() -> None:
         ("BootNotification", {"chargePointVendor": "V"}, "OccurenceConstraintViolation"),
         ("BootNotification", {**BOOT, "color": "red"}, "FormationViolation"),
         ("BootNotification", {**BOOT, "chargePointModel": "M" * 21}, "PropertyConstraintViolation"),
-        ("BootNotification", [], "FormationViolation"),
+        ("BootNotification", [], "TypeConstraintViolation"),
         (
             "StartTransaction",
             {"connectorId": "1", "idTag": "A", "meterStart": 0, "timestamp": NOW},

@@ -23,6 +23,16 @@ def test_the_state_of_loops_and_arm_is_reported_at_the_start(tmp_path: Path) -> 
         heard.wait_for(LoopChanged(lane_id="entry-1", loop=Loop.UNDER, occupied=False))
 
 
+def test_an_arm_is_reported_after_the_loops_under_it(tmp_path: Path) -> None:
+    gpio, lane = wiring(tmp_path)
+    heard = Heard()
+    with open_site(gpio, [lane], clock()) as site:
+        site.start(heard)
+        heard.wait_for(ArmMoved(lane_id="entry-1", position=ArmPosition.BETWEEN))
+        kinds = [type(signal) for signal in heard.signals if isinstance(signal, (ArmMoved, LoopChanged))]
+        assert kinds.index(ArmMoved) == 2
+
+
 def test_closing_ends_every_thread_and_removes_the_wire(tmp_path: Path) -> None:
     gpio, lane = wiring(tmp_path)
     before = set(threading.enumerate())

@@ -39,7 +39,7 @@ def test_every_subcommand_that_is_named_answers():
     named = set(re.findall(r"`easypark ([a-z-]+)", TEXT))
     assert {"demo", "edge", "cloud"} <= named
     for command in sorted(named):
-        asked = [sys.executable, "-m", "provisioning.cli", command, "--help"]
+        asked = [sys.executable, "-m", "provisioning", command, "--help"]
         answer = subprocess.run(asked, capture_output=True, text=True, cwd=ROOT, check=False)
         assert answer.returncode == 0, answer.stderr
 

@@ -2,11 +2,14 @@
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from provisioning.cli import main as easypark
+from tests.torture import power_cut
 from tests.torture.offline import Offline
 from tests.torture.ordeal import EVERYTHING, KILL, Ordeal
 
@@ -18,6 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1, help="which faults there are (default: 1)")
     parser.add_argument("--rounds", type=int, default=200, help="of kills and bad weather (default: 200)")
     parser.add_argument("--hours", type=float, default=72.0, help="without the cloud, lived (default: 72)")
+    parser.add_argument("--images", type=int, default=2_000, help="of disks at a power cut (default: 2000)")
+    parser.add_argument("--seeds", type=int, default=1_000, help="of simulated weeks (default: 1000)")
     options = parser.parse_args(arguments)
     failed = [name for name in options.only or TRIALS if not TRIALS[name](options)]
     print("FAILED: " + ", ".join(failed) if failed else "Nothing that must never happen did")
@@ -48,7 +53,21 @@ def _offline(options: argparse.Namespace) -> bool:
     return not found["audit"]
 
 
-TRIALS = {"kills": _kills, "ordeal": _ordeal, "offline": _offline}
+def _power_cut(options: argparse.Namespace) -> bool:
+    return power_cut.main(["--images", str(options.images), "--seed", str(options.seed)]) == 0
+
+
+def _simulate(options: argparse.Namespace) -> bool:
+    return easypark(["simulate", "--seeds", str(options.seeds), "--jobs", str(os.cpu_count() or 1)]) == 0
+
+
+TRIALS = {
+    "power-cut": _power_cut,
+    "simulate": _simulate,
+    "kills": _kills,
+    "ordeal": _ordeal,
+    "offline": _offline,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,8 +11,10 @@ from cloud.billing.records import Charge
 from cloud.billing.rules import ChargeStatus, DiscrepancyKind, PaymentKind, PaymentStatus
 from cloud.db import transaction
 from cloud.link.rules import of_types
+from cloud.tariffs import store as tariff_store
 from shared.clock import HOUR_MS
-from tests.builders import NINE_MS
+from shared.tariffs import PriceComponent
+from tests.builders import NINE_MS, tariffs
 from tests.cloud.billing.stays import FACILITY_ID, Site, balances, jobs_of, transfers_out_of_balance
 from tests.cloud.link.books import told
 
@@ -24,6 +26,26 @@ async def charge_of(engine: AsyncEngine, charge_id: str) -> Charge:
         charge = await queries.charge(conn, charge_id)
     assert charge is not None
     return charge
+
+
+async def test_a_price_that_the_lane_had_not_heard_of_is_not_charged(engine: AsyncEngine, site: Site) -> None:
+    (parking,) = [t for t in tariffs() if t.kind == "PARKING"]
+    dearer = [
+        e.model_copy(update={"price_components": tuple(_doubled(c) for c in e.price_components)})
+        for e in parking.elements
+    ]
+    async with transaction(engine) as conn:
+        await tariff_store.add(conn, parking.model_copy(update={"version": 2, "elements": tuple(dearer)}), now_ms=0)
+    session_id = site.enter("customer-1")
+    site.leave(session_id, 300)
+    await site.sync()
+    charge = await charge_of(engine, f"charge-{session_id}")
+    assert (charge.total_cents, charge.tariff_versions) == (300, ("parking/1",))
+    assert await findings(engine) == []
+
+
+def _doubled(component: PriceComponent) -> PriceComponent:
+    return component.model_copy(update={"price": component.price * 2})
 
 
 async def findings(engine: AsyncEngine) -> list[tuple[DiscrepancyKind, int, int]]:

@@ -87,6 +87,64 @@ async def test_one_session_is_shown_with_its_charging_and_what_was_paid_on_site(
     await api("GET", f"{PATH}/s-9", expect=404)
 
 
+async def test_a_session_shows_how_its_energy_came_about(api: Api, engine: AsyncEngine) -> None:
+    async with transaction(engine) as conn:
+        await project(conn, "here", entered("s-1"), started(), ended(energy_method="SIGNED", flags=("END_LOST",)))
+    [charging] = (await api("GET", f"{PATH}/s-1", as_=Role.MANAGER))["charging"]
+    assert (charging["energy_method"], charging["flags"]) == ("SIGNED", ["END_LOST"])
+
+
+@pytest.fixture
+async def month(engine: AsyncEngine) -> None:
+    """Three doubtful transactions, of which two ended at the same moment, and one beyond doubt."""
+    async with transaction(engine) as conn:
+        await project(
+            conn,
+            "here",
+            ended("t-1", flags=("METER_JUMPED",), ended_at_ms=2_000),
+            ended("t-2", ended_at_ms=2_500),
+            ended("t-3", flags=("END_LOST", "CLOCK_WRONG"), ended_at_ms=3_000),
+        )
+        await project(conn, "there", ended("t-4", flags=("SUPERSEDED",), ended_at_ms=3_000))
+
+
+async def flagged(api: Api, query: str = "") -> list[str]:
+    page = await api("GET", f"{PATH}/charging/flagged{query}", as_=Role.FINANCE)
+    return [charging["transaction_id"] for charging in page["charging"]]
+
+
+@pytest.mark.usefixtures("month")
+async def test_finance_lists_the_transactions_that_are_not_beyond_doubt(api: Api) -> None:
+    assert await flagged(api) == ["t-4", "t-3", "t-1"]
+    assert await flagged(api, "?facility_id=here&from_ms=2000&until_ms=3000") == ["t-1"]
+    page = await api("GET", f"{PATH}/charging/flagged?facility_id=there", as_=Role.FINANCE)
+    [found] = page["charging"]
+    assert (found["flags"], found["energy_method"], found["session_id"]) == (["SUPERSEDED"], "REGISTER", "s-1")
+
+
+@pytest.mark.usefixtures("month")
+async def test_the_doubtful_come_in_pages_that_leave_nothing_out(api: Api) -> None:
+    seen: list[str] = []
+    query = "?limit=1"
+    while True:
+        page = await api("GET", f"{PATH}/charging/flagged{query}", as_=Role.HQ)
+        seen += [charging["transaction_id"] for charging in page["charging"]]
+        if page["next"] is None:
+            break
+        query = f"?limit=1&before={page['next']}"
+    assert seen == ["t-4", "t-3", "t-1"]
+
+
+@pytest.mark.parametrize("query", ["?before=3000_x_log", "?before=3000_1", "?from_ms=-1", "?colour=red"])
+async def test_a_question_about_the_doubtful_that_makes_no_sense_is_refused(api: Api, query: str) -> None:
+    await api("GET", f"{PATH}/charging/flagged{query}", as_=Role.FINANCE, expect=422)
+
+
+@pytest.mark.parametrize("role", [Role.CUSTOMER, Role.ATTENDANT, Role.DEVICE])
+async def test_the_doubtful_are_for_those_who_close_the_books(api: Api, role: Role) -> None:
+    await api("GET", f"{PATH}/charging/flagged", as_=role, expect=403)
+
+
 @pytest.mark.parametrize("role", [Role.CUSTOMER, Role.FINANCE, Role.DEVICE])
 async def test_only_those_who_run_a_facility_see_sessions(api: Api, role: Role) -> None:
     await api("GET", PATH, as_=role, expect=403)

@@ -133,6 +133,15 @@ async def test_an_end_alone_is_enough(conn: AsyncConnection) -> None:
     assert (charging.started_ms, charging.energy_wh, charging.session_id) == (1_000, 4_200, "s-1")
 
 
+async def test_how_the_energy_came_about_is_kept_and_unknown_until_the_end(conn: AsyncConnection) -> None:
+    await project(conn, started())
+    (running,) = await store.charging_of(conn, "s-1")
+    assert (running.energy_method, running.flags) == (None, ())
+    await project(conn, ended(energy_wh=0, energy_method="NONE", flags=("METER_ABSURD", "MESSAGES_MISSING")))
+    (charging,) = await store.charging_of(conn, "s-1")
+    assert (charging.energy_method, charging.flags) == ("NONE", ("METER_ABSURD", "MESSAGES_MISSING"))
+
+
 async def test_an_unknown_payer_is_filled_in_later(conn: AsyncConnection) -> None:
     told = TransactionAuthorized(
         station_id="cs-1", evse_id=1, transaction_id="t-1", seq_no=1, id_token="T", session_id="s-1", right=ANN

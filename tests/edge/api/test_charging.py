@@ -2,7 +2,7 @@
 
 import pytest
 
-from edge.rules.inputs import TransactionReported
+from edge.rules.inputs import AuthorizeAsked, TransactionReported
 from tests.edge.test_api import SITE, Rig, rig, store  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +56,14 @@ async def test_a_target_out_of_range_and_an_unknown_transaction_are_told(rig: Ri
     assert (wrong.status_code, "body.soc_pct" in wrong.json()["detail"]) == (422, True)
     unknown = await rig.client.post(f"{TX}/cs-1/tx/target", json={"soc_pct": 80}, headers=DESK)
     assert (unknown.status_code, unknown.json()["detail"]) == (404, "no transaction tx runs at cs-1")
+
+
+async def test_whoever_helps_a_driver_finds_why_a_charge_was_refused(rig: Rig) -> None:  # noqa: F811
+    await rig.runtime.submit(AuthorizeAsked("cs-1", "FOUND-CARD"))
+    [found] = (await rig.client.get("/api/v1/charging/refusals")).json()
+    assert (found["station_id"], found["evse_id"], found["id_token"]) == ("cs-1", None, "FOUND-CARD")
+    assert (found["status"], found["reason"]) == ("Unknown", "no right for this token")
+    assert found["at_ms"] <= rig.runtime._clock.now_ms()
 
 
 async def test_a_pay_machine_puts_a_car_in_line_and_takes_it_out(rig: Rig) -> None:  # noqa: F811

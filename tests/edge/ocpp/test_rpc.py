@@ -64,7 +64,6 @@ def test_an_answer_is_a_callresult_with_the_calls_message_id(talk: Conversation)
         '["2","m-1","Heartbeat",{}]',
         "[2.0]",
         "[true]",
-        '[2,12345,"Heartbeat",{}]',
         '[2,"","Heartbeat",{}]',
         json.dumps([2, "m" * 37, "Heartbeat", {}]),
         "[2]",
@@ -95,8 +94,8 @@ def test_a_frame_that_is_no_call_earns_a_framework_error(talk: Conversation, fra
         ([2, "m-1", {"a": 1}, {}], ErrorCode.RPC_FRAMEWORK_ERROR),
         ([2, "m-1", "NoSuchAction" * 100, {}], ErrorCode.NOT_IMPLEMENTED),
         ([2, "m-1", "Reset", {"type": "Immediate"}], ErrorCode.NOT_SUPPORTED),
-        ([2, "m-1", "Heartbeat", "text"], ErrorCode.FORMAT_VIOLATION),
-        ([2, "m-1", "Heartbeat", None], ErrorCode.FORMAT_VIOLATION),
+        ([2, "m-1", "Heartbeat", "text"], ErrorCode.TYPE_CONSTRAINT_VIOLATION),
+        ([2, "m-1", "Heartbeat", None], ErrorCode.TYPE_CONSTRAINT_VIOLATION),
         ([2, "m-1", "Heartbeat", {"extra": 1}], ErrorCode.FORMAT_VIOLATION),
         ([2, "m-1", "BootNotification", {"reason": "PowerUp"}], ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
         ([2, "m-1", "MeterValues", {"evseId": 1, "meterValue": []}], ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION),
@@ -115,6 +114,10 @@ def test_a_bad_call_is_refused_under_its_own_id_in_the_specifications_word(
     talk: Conversation, frame: list[Any], code: ErrorCode
 ) -> None:
     assert refused(talk, frame) == ("m-1", code)
+
+
+def test_a_message_id_that_is_a_number_is_refused_under_that_number(talk: Conversation) -> None:
+    assert refused(talk, [2, 12345, "Heartbeat", {}]) == (12345, ErrorCode.PROTOCOL_ERROR)
 
 
 @pytest.mark.parametrize("poison", ["a\x00b", "\ud800", "a\udfffb"])

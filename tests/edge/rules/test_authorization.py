@@ -2,13 +2,14 @@
 
 import pytest
 
-from edge.rules.inputs import Authorization, AuthorizeAsked, Matches, OrderSetpoint
+from edge.rules import charging_view
+from edge.rules.inputs import Authorization, AuthorizeAsked, Matches, OrderSetpoint, StationOpened
 from edge.rules.knowledge import StandingSeen
 from edge.rules.orders import StopCharging
 from edge.rules.requests import ReservationAsked
 from shared.clock import HOUR_MS
 from shared.decisions import PlateBlocked
-from shared.events import ChargingToken, StandingChanged, TransactionEnded, TransactionFlagged
+from shared.events import ChargingRefused, ChargingToken, StandingChanged, TransactionEnded, TransactionFlagged
 from shared.facilities import ConnectorType
 from shared.rights import Right, RightKind, Vehicle
 from tests.builders import NINE_MS, facility, right
@@ -94,6 +95,59 @@ def test_a_charger_that_is_kept_for_another_is_not_for_now():
     assert shown(site, ANN).status == "NotAtThisTime"
     assert shown(site, EVE).status == "Accepted"
     assert shown(site, ANN, "cs-2").status == "Accepted"
+
+
+def refusals(site: Site) -> list[tuple[str, str]]:
+    return [(r.status, r.reason) for r in charging_view.refusals(site.state)]
+
+
+def test_who_may_not_charge_is_told_why_and_whoever_helps_finds_it_newest_first():
+    site = inside(ANN)
+    site.give(AuthorizeAsked("cs-1", "FOUND-CARD", None, Matches()))
+    site.wait(60)
+    shown(site, EVE)
+    told = charging_view.refusals(site.state)
+    assert [(r.status, r.reason) for r in told] == [
+        ("NotAtThisLocation", "no car of this customer is inside"),
+        ("Unknown", "no right for this token"),
+    ]
+    assert (told[0].at_ms, told[0].station_id, told[0].id_token) == (site.now_ms, "cs-1", "TOKEN-eve")
+    assert [(e.status, e.reason) for e in reversed(site.of(ChargingRefused))] == refusals(site)
+
+
+def test_where_no_evse_may_start_the_card_is_refused_before_the_cable():
+    site = Site(facility(11_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.drive_through("in-1", "ANNSCAR", ANN)
+    assert shown(site, ANN).status == "NotAtThisTime"
+    assert refusals(site) == [("NotAtThisTime", "the charger has not confirmed its power limit yet")]
+
+
+def test_a_charger_that_refuses_limits_where_its_full_power_has_no_room_says_so():
+    site = Site(facility(11_000, budget_w=5_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    site.reply(site.unanswered()[0], "REJECTED")
+    site.drive_through("in-1", "ANNSCAR", ANN)
+    assert shown(site, ANN).reason == "the charger takes no power limit, and there is no room for its full power"
+
+
+def test_a_transaction_that_nobody_pays_for_says_why():
+    site = inside(ANN)
+    site.transaction("cs-1", "Started", 0)
+    assert [t.problem for t in charging_view.transactions(site.state)] == ["no token was shown"]
+    site.transaction("cs-1", "Updated", 1, id_token="TOKEN-eve", matches=Matches(rights=(EVE,)))
+    [running] = charging_view.transactions(site.state)
+    assert (running.plate, running.problem) == ("", "no car of this customer is inside")
+    site.transaction("cs-1", "Updated", 2, id_token="TOKEN-ann", matches=Matches(rights=(ANN,)))
+    [running] = charging_view.transactions(site.state)
+    assert (running.plate, running.problem) == ("ANNSCAR", "")
+
+
+def test_of_many_refusals_the_newest_are_kept():
+    site = inside(ANN)
+    for _ in range(60):
+        shown(site, EVE)
+    assert len(refusals(site)) == 50
 
 
 def test_a_pass_that_runs_out_while_it_charges_pays_to_the_end():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.rules import closing
-from edge.rules.inputs import Matches, Ticked
+from edge.rules.inputs import ConnectorReported, Matches, Ticked
 from shared.clock import HOUR_MS, MINUTE_MS
 from shared.events import TransactionEnded
 from tests.builders import NINE_MS, facility, right
@@ -31,12 +31,15 @@ def messages(registers_wh: list[int | None], states: list[str | None]) -> list[M
     return [Message(i, k, r, s) for i, (k, r, s) in enumerate(zip(kinds, registers_wh, states, strict=True))]
 
 
-def played(told: list[Message]) -> TransactionEnded:
-    """Give messages in the order given, then let the time pass after which nothing more is waited for."""
+def played(told: list[Message], *, free_before: int | None = None) -> TransactionEnded:
+    """Give messages in the order given, then let the time pass after which nothing more is waited for. Before one of
+    them the connector is told to be free."""
     site = Site(facility(RATING_W), now_ms=NINE_MS + 3 * HOUR_MS)
     site.connect("cs-1")
     site.drive_through("in-1", "ANNSCAR", ANN)
-    for message in told:
+    for place, message in enumerate(told):
+        if place == free_before:
+            site.give(ConnectorReported("cs-1", 1, 1, "Available"))
         who = {"id_token": "TOKEN-ann", "matches": Matches(rights=(ANN,))} if message.kind == "Started" else {}
         at_ms = NINE_MS + message.seq_no * 5 * MINUTE_MS
         values = {"register_wh": message.register_wh, "charging_state": message.state, "at_ms": at_ms, **who}
@@ -73,6 +76,13 @@ def test_any_order_and_repetition_gives_the_same_bill_and_one_end(story, data):
     shuffled = data.draw(st.permutations(story))
     repeats = data.draw(st.lists(st.sampled_from(story), max_size=6))
     assert bill(played([*shuffled, *repeats])) == bill(played(story))
+
+
+@settings(max_examples=150, deadline=None)
+@given(stories(st.one_of(honest, wild)), st.data())
+def test_a_connector_that_is_told_to_be_free_before_the_messages_are_all_here_changes_no_bill(story, data):
+    place = data.draw(st.integers(0, len(story) - 1))
+    assert bill(played(story, free_before=place)) == bill(played(story))
 
 
 @settings(max_examples=150, deadline=None)

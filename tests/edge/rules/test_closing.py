@@ -1,5 +1,7 @@
 """The ends of transactions: told, told too early, or never told."""
 
+import pytest
+
 from edge.rules.inputs import (
     BootReported,
     ConnectorReported,
@@ -11,7 +13,8 @@ from edge.rules.inputs import (
 )
 from edge.rules.orders import AskMessage, AskTransaction
 from shared.clock import HOUR_MS, MINUTE_MS
-from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged
+from shared.devices import ArmPosition, Loop
+from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged, VehicleExited
 from tests.builders import NINE_MS, facility, right
 from tests.edge.rules.site import Site
 
@@ -127,7 +130,7 @@ def test_a_station_that_cannot_say_is_asked_for_its_connector_instead():
     tell(site, asked(site)[0], "UNSUPPORTED")
     assert [s.order for s in asked(site, AskMessage)] == [AskMessage("StatusNotification", 1)]
     site.give(ConnectorReported("cs-1", 1, 1, "Available"))
-    site.wait(121)
+    site.wait(601)
     assert [e.reason for e in site.of(TransactionEnded)] == ["lost"]
 
 
@@ -139,6 +142,88 @@ def test_an_end_that_comes_after_the_cable_was_pulled_is_the_end():
     assert (ended.energy_wh, ended.reason, ended.flags) == (5_500, "EVDisconnected", ())
     site.wait(600)
     assert len(site.of(TransactionEnded)) == 1
+
+
+@pytest.mark.parametrize("seq_no", [2, None])
+def test_an_end_that_comes_after_the_free_connector_is_priced_to_its_own_instant(seq_no: int | None):
+    """2.0.1 and 1.6 stations tell the connector's status before the transaction's end."""
+    site = charging()
+    site.transaction("cs-1", "Updated", 2, charging_state="SuspendedEV", at_ms=NINE_MS + 70 * MINUTE_MS)
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(1)
+    site.transaction("cs-1", "Ended", 3 if seq_no else None, register_wh=5_000)
+    [ended] = site.of(TransactionEnded)
+    assert ended.finished_at_ms == NINE_MS + 70 * MINUTE_MS
+    assert ended.ended_at_ms == NINE_MS + 90 * MINUTE_MS + 1_000
+    [use] = site.state.sessions[ended.session_id].charging
+    assert use.ended_ms == ended.ended_at_ms
+    assert flags(site) == []
+
+
+def test_a_lost_end_counts_what_was_heard_while_it_was_waited_for():
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.transaction("cs-1", "Updated", 2, register_wh=5_800, at_ms=NINE_MS + 80 * MINUTE_MS)
+    site.wait(11 * 60)
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.ended_at_ms, ended.flags) == (5_800, NINE_MS + 80 * MINUTE_MS, ("END_LOST",))
+
+
+def test_a_station_that_still_has_messages_to_send_is_given_the_time_for_its_end():
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(31)
+    tell(site, asked(site)[0], messagesInQueue=True)
+    site.wait(5 * 60)
+    site.transaction("cs-1", "Ended", 2, register_wh=6_000, at_ms=NINE_MS + 89 * MINUTE_MS)
+    assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(6_000, ())]
+
+
+def test_a_transaction_that_its_station_says_goes_on_is_not_closed_for_a_connector_that_seemed_free():
+    """Some stations call every connector free when they boot, and then take a transaction up again."""
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(31)
+    tell(site, asked(site)[0], messagesInQueue=False, ongoingIndicator=True)
+    site.wait(3600)
+    site.transaction("cs-1", "Ended", 2, register_wh=9_000)
+    assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(9_000, ())]
+
+
+def test_one_that_tells_of_later_charging_is_not_closed_either():
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(60)
+    site.transaction("cs-1", "Updated", 2, register_wh=5_100)
+    site.wait(3600)
+    site.transaction("cs-1", "Ended", 3, register_wh=9_000)
+    assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(9_000, ())]
+
+
+def test_what_was_told_late_of_before_shows_no_later_charging():
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(60)
+    site.transaction("cs-1", "Updated", 2, register_wh=5_100, at_ms=NINE_MS + 80 * MINUTE_MS)
+    site.wait(600)
+    assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(5_100, ("END_LOST",))]
+
+
+def test_a_transaction_whose_car_has_left_is_asked_about_until_it_ends():
+    site = charging()
+    site.loop("out-1", Loop.FRONT, occupied=True)
+    site.read("out-1", "ANNSCAR")
+    site.wait(6)
+    site.arm("out-1", ArmPosition.RAISED)
+    site.loop("out-1", Loop.UNDER, occupied=True)
+    site.loop("out-1", Loop.FRONT, occupied=False)
+    site.loop("out-1", Loop.UNDER, occupied=False)
+    assert (len(site.of(VehicleExited)), asked(site)) == (1, [])
+    site.wait(5 * 60 + 1)
+    tell(site, asked(site)[0], messagesInQueue=False, ongoingIndicator=True)
+    site.wait(5 * 60)
+    tell(site, asked(site)[1], messagesInQueue=False, ongoingIndicator=False)
+    assert [e.reason for e in site.of(TransactionEnded)] == ["lost"]
 
 
 def test_a_new_transaction_on_the_evse_closes_the_one_that_never_ended():

@@ -2,7 +2,14 @@
 
 import pytest
 
-from edge.rules.inputs import Matches, OrderReplied, OrderSetpoint
+from edge.rules.inputs import (
+    BootReported,
+    Matches,
+    OrderReplied,
+    OrderSetpoint,
+    StationClosed,
+    StationOpened,
+)
 from edge.rules.orders import CancelReservation, ReserveEvse
 from edge.rules.requests import RequestReply, ReservationAsked, ReservationCancelled
 from shared.clock import HOUR_MS
@@ -61,6 +68,75 @@ def test_it_is_cancelled_here_and_at_the_station():
     assert ends(site) == ["CANCELLED"]
     assert [s.order for s in orders(site, CancelReservation)] == [CancelReservation(1)]
     assert site.give(ReservationCancelled(reply.id)).found is False
+
+
+def away(site: Site) -> None:
+    site.give(StationClosed("cs-1", "gone"))
+
+
+def back(site: Site) -> None:
+    site.give(StationOpened("cs-1", "2.0.1"))
+
+
+def test_a_station_that_was_away_is_told_when_it_returns():
+    site = site_with_stations()
+    away(site)
+    site.give(FOR_ANN)
+    assert orders(site, ReserveEvse) == []
+    back(site)
+    assert [s.order for s in orders(site, ReserveEvse)] == [ReserveEvse(1, "TOKEN-ann", UNTIL_MS, 1)]
+
+
+def test_a_station_that_may_have_lost_its_reservations_is_told_again_but_only_then():
+    """H01.FR.02: the same number again replaces what is held under it."""
+    site = site_with_stations()
+    site.give(FOR_ANN)
+    site.wait(600)
+    assert len(orders(site, ReserveEvse)) == 1
+    away(site)
+    back(site)
+    site.give(BootReported("cs-1", "V", "M", "1", "PowerUp"))
+    assert len(orders(site, ReserveEvse)) == 3
+
+
+def test_a_station_that_was_away_when_it_was_cancelled_is_told_when_it_returns():
+    site = site_with_stations()
+    reply = site.give(FOR_ANN)
+    away(site)
+    site.give(ReservationCancelled(reply.id))
+    assert orders(site, CancelReservation) == []
+    back(site)
+    [told] = orders(site, CancelReservation)
+    assert told.order == CancelReservation(1)
+    site.give(OrderReplied(told.order_id, "cs-1", "ACCEPTED"))
+    away(site)
+    back(site)
+    assert len(orders(site, CancelReservation)) == 1
+
+
+def test_a_cancellation_that_may_not_have_arrived_is_sent_again_when_the_station_returns():
+    site = site_with_stations()
+    site.give(ReservationCancelled(site.give(FOR_ANN).id))
+    [told] = orders(site, CancelReservation)
+    site.give(OrderReplied(told.order_id, "cs-1", "UNKNOWN"))
+    away(site)
+    back(site)
+    assert len(orders(site, CancelReservation)) == 2
+
+
+def test_a_station_that_never_heard_of_it_or_lets_go_of_it_by_itself_is_not_told_of_its_end():
+    site = site_with_stations()
+    away(site)
+    site.give(ReservationCancelled(site.give(FOR_ANN).id))
+    back(site)
+    assert orders(site, ReserveEvse) == orders(site, CancelReservation) == []
+    reply = site.give(ReservationAsked("cs-2", 1, UNTIL_MS, "desk", id_token="TOKEN-ann"))
+    site.give(StationClosed("cs-2", "gone"))
+    site.give(ReservationCancelled(reply.id))
+    site.wait(3601)
+    site.give(StationOpened("cs-2", "2.0.1"))
+    assert orders(site, CancelReservation) == []
+    assert site.state.withdrawn == {}
 
 
 @pytest.mark.parametrize(
