@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import ConfigError, Gpio, read_config
+from edge.config import ConfigError, Gpio, MeterWires, read_config
 
 GOOD = """
 facility_id = "boston-downtown"
@@ -27,6 +27,11 @@ wire = "run/pins.sock"
 [lanes.in-1]
 plate_reader = "/dev/ttyUSB0"
 display = "socket://10.0.0.9:4001"
+
+[meter]
+url = "tcp://10.0.0.7:502"
+register = 52
+type = "int32"
 
 [lanes.in-1.pins]
 front = 5
@@ -55,6 +60,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
     assert (config.ocpp.host, config.ocpp.port) == ("127.0.0.1", 9100)
     assert config.lanes["in-1"].pins.raise_ == 20
     assert config.lanes["in-1"].display == "socket://10.0.0.9:4001"
+    assert config.meter == MeterWires(url="tcp://10.0.0.7:502", register=52, type="int32")  # type: ignore[call-arg]
 
 
 def test_relative_paths_are_meant_from_the_folder_of_the_file(tmp_path: Path) -> None:
@@ -86,6 +92,14 @@ def test_the_password_of_the_broker_is_not_shown(tmp_path: Path) -> None:
         ('"mock"', '"pi"', "gpio.factory = 'pi': Input should be 'native' or 'mock'"),
         ('wire = "run/pins.sock"', "", "gpio.wire is missing"),
         ("raise = 20", "rise = 20", "lanes.in-1.pins"),
+        ("register = 52", "register = 70000", "meter.register = 70000: Input should be less than or equal to 65535"),
+        ("register = 52", "", "meter.register is missing"),
+        (
+            '"int32"',
+            '"int64"',
+            "meter.type = 'int64': Input should be 'int16', 'uint16', 'int32', 'uint32' or 'float32'",
+        ),
+        ("register = 52", "register = 52\npoll_s = 0", "meter.poll_s = 0: Input should be greater than 0"),
         ("front = 5", "front = -1", "lanes.in-1.pins.front = -1"),
     ],
 )

@@ -182,7 +182,7 @@ async def test_a_password_is_renewed_and_the_old_one_counts_until_the_new_one_is
         async with house.station() as wire:
             await wire.boot()
             wire.answers["SetVariables"] = set_result("Accepted")
-            told = await house.client.post("/api/v1/stations/dc-1/password", headers=bearer("manager"))
+            told = await house.client.put("/api/v1/stations/dc-1/password", headers=bearer("manager"))
             assert told.json()["outcome"] == "ACCEPTED"
             new = next(
                 x["setVariableData"][0]["attributeValue"]
@@ -202,7 +202,7 @@ async def test_a_password_that_the_station_refuses_counts_for_nothing(tmp_path: 
     async with housed(tmp_path, "dc-1") as house, house.station() as wire:
         await wire.boot()
         wire.answers["SetVariables"] = set_result("Rejected")
-        told = await house.client.post("/api/v1/stations/dc-1/password", headers=bearer("manager"))
+        told = await house.client.put("/api/v1/stations/dc-1/password", headers=bearer("manager"))
         assert told.json()["outcome"] == "REJECTED", told.text
         assert len(house.site.server.secrets.keys(facility("dc-1").stations[0])) == 1
         refused = await house.post("SetVariables", {"setVariableData": [password_item()]})
@@ -213,8 +213,8 @@ async def test_only_managers_renew_what_a_station_signs_in_with(tmp_path: Path) 
     async with housed(tmp_path, "dc-1") as house:
         for path in ("password", "certificate"):
             asked = f"/api/v1/stations/dc-1/{path}"
-            assert (await house.client.post(asked, headers=bearer("attendant"))).status_code == 403
-            assert (await house.client.post(asked, headers=bearer("manager"))).status_code == 503
+            assert (await house.client.put(asked, headers=bearer("attendant"))).status_code == 403
+            assert (await house.client.put(asked, headers=bearer("manager"))).status_code == 503
 
 
 def password_item() -> dict[str, Any]:

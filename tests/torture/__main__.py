@@ -6,10 +6,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from provisioning.cli import main as easypark
+from tests.benchmarks.run import DISK
 from tests.torture import power_cut
+from tests.torture.month import rehearse
 from tests.torture.offline import Offline
 from tests.torture.ordeal import EVERYTHING, KILL, Ordeal
 
@@ -23,6 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--hours", type=float, default=72.0, help="without the cloud, lived (default: 72)")
     parser.add_argument("--images", type=int, default=2_000, help="of disks at a power cut (default: 2000)")
     parser.add_argument("--seeds", type=int, default=1_000, help="of simulated weeks (default: 1000)")
+    parser.add_argument(
+        "--events", type=int, default=1_000_000, help="of each facility in the drill (default: 1000000)"
+    )
     options = parser.parse_args(arguments)
     failed = [name for name in options.only or TRIALS if not TRIALS[name](options)]
     print("FAILED: " + ", ".join(failed) if failed else "Nothing that must never happen did")
@@ -53,6 +59,14 @@ def _offline(options: argparse.Namespace) -> bool:
     return not found["audit"]
 
 
+def _drill(options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="easypark-drill-", dir=DISK) as folder:
+        Path(folder).chmod(0o755)  # as above
+        report = rehearse(Path(folder), events=options.events)
+    print(json.dumps(asdict(report), indent=2, default=str))
+    return not report.lost
+
+
 def _power_cut(options: argparse.Namespace) -> bool:
     return power_cut.main(["--images", str(options.images), "--seed", str(options.seed)]) == 0
 
@@ -67,6 +81,7 @@ TRIALS = {
     "kills": _kills,
     "ordeal": _ordeal,
     "offline": _offline,
+    "drill": _drill,
 }
 
 if __name__ == "__main__":

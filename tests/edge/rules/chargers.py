@@ -47,7 +47,8 @@ class Charger:
     """One station with one EVSE. ``offset_ms``: how far its clock is ahead of ours. ``wire`` holds limits that it got
     and has not looked at, ``said`` what it answered and we have not heard. ``agreed`` are the profiles that it
     acknowledged, ``held`` those that it has. ``answered_ms`` is when we last heard an answer of it, ``suspect`` whether its
-    last reading was above what it acknowledged. ``unheard``: messages that wait for a connection."""
+    last reading was above what it acknowledged, ``ready`` whether we know of a fallback of it and so may have told it of
+    tokens. ``unheard``: messages that wait for a connection."""
 
     station_id: str
     rating_w: int
@@ -63,6 +64,7 @@ class Charger:
     began_ms: int = 0
     answered_ms: int = 0
     suspect: bool = False
+    ready: bool = False
     unheard: list[TransactionReported] = field(default_factory=list)
 
     def look(self) -> None:

@@ -123,8 +123,8 @@ class Driver:
         charger = self._one(free) if free else None
         if charger is None:
             return
-        # A station starts a car on its own only while it is away, and by a limit that it has for that.
-        if not charger.connected and (charger.agreed.fallback_w is None or charger.manner is Manner.REFUSES):
+        # A station starts a car on its own only while it is away, and if it was ever told of a token.
+        if not charger.connected and (not charger.ready or charger.manner is Manner.REFUSES):
             return
         self._serial += 1
         name, number = f"t{self._serial}", charger.station_id.removeprefix("cs-")

@@ -188,7 +188,9 @@ class Electrics:
     def answer(self, limit: LimitSetpoint, outcome: str) -> None:
         """What is to be known of a limit."""
         if self.unanswered.pop(limit.request_id, None) is not None:
-            self.by_id[limit.station_id].answered_ms = self.now_ms
+            charger = self.by_id[limit.station_id]
+            charger.answered_ms = self.now_ms
+            charger.ready = charger.ready or (outcome == "ACCEPTED" and limit.until_ms is None)
             self.give(LimitReplied(limit.request_id, limit.station_id, limit.evse_id, outcome))  # type: ignore[arg-type]
 
     def settle(self) -> None:
@@ -250,8 +252,8 @@ class Electrics:
                 self.found.append(f"{event.station_id} kept its limits and is called disobedient: {event}")
         elif isinstance(event, LimitObeyed):
             self.flagged.pop(event.station_id, None)
-        elif isinstance(event, LimitSent) and lifted and event.limit_w > before_w:
-            self._judge_lift(event)
+        elif isinstance(event, LimitSent) and lifted:
+            self._judge_lift(event, before_w)
 
     def _audit(self, written: Entry) -> Event:
         event = parse_event(written)
@@ -261,8 +263,10 @@ class Electrics:
             self._allowance.building_draws(event.load_w, written.at_ms)
         return event
 
-    def _judge_lift(self, sent: LimitSent) -> None:
+    def _judge_lift(self, sent: LimitSent, before_w: int) -> None:
         """Nothing is lifted beside what the disobedient draw."""
+        if self._book.promised_w(sent.station_id, sent.evse_id, self.now_ms) <= before_w:
+            return
         total_w = 0
         for charger in self.chargers:
             drawn_w = self.flagged.get(charger.station_id, 0) if charger.transaction_id else 0

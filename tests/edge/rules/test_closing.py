@@ -179,6 +179,31 @@ def test_a_station_that_still_has_messages_to_send_is_given_the_time_for_its_end
     assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(6_000, ())]
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_a_station_that_sends_what_it_kept_for_days_is_waited_for_until_it_has_sent_it(answers: bool):
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    for number in range(12):
+        site.wait(5 * 60)
+        if answers:
+            tell(site, asked(site)[-1], messagesInQueue=True)
+        else:
+            told_ms = NINE_MS + (60 + number) * MINUTE_MS
+            site.transaction("cs-1", "Updated", 2 + number, register_wh=5_000 + number, at_ms=told_ms)
+    assert site.of(TransactionEnded) == []
+    site.transaction("cs-1", "Ended", 2 if answers else 14, register_wh=6_000, at_ms=NINE_MS + 85 * MINUTE_MS)
+    assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(6_000, ())]
+
+
+def test_a_station_that_always_has_more_to_send_is_not_waited_for_for_ever():
+    site = charging()
+    site.transaction("cs-1", "Ended", 3, register_wh=7_000)
+    for _ in range(13 * 12):
+        tell(site, asked(site)[-1], messagesInQueue=True)
+        site.wait(5 * 60 + 1)
+    assert [e.energy_wh for e in site.of(TransactionEnded)] == [7_000]
+
+
 def test_a_transaction_that_its_station_says_goes_on_is_not_closed_for_a_connector_that_seemed_free():
     """Some stations call every connector free when they boot, and then take a transaction up again."""
     site = charging()

@@ -184,6 +184,12 @@ def test_chargers_get_what_the_building_leaves_and_a_silent_meter_counts_as_its_
     assert over_w(site) == 0
 
 
+def test_a_meter_of_a_building_that_does_not_count_books_nothing():
+    site = Site(facility(50_000))
+    site.give(LoadMetered(80_000))
+    assert site.of(BuildingLoadChanged) == []
+
+
 def test_a_lower_budget_while_cars_charge_brings_limits_and_fallbacks_down():
     site = Site(facility(*[50_000] * 4, budget_w=160_000))
     busy(site, 4)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 from cloud import migrations
@@ -36,9 +37,9 @@ def fill_box(folder: Path, facility: Facility, *, events: int, seed: int) -> Pat
         store.apply_decisions("hq-before", bodies, len(bodies))
         day = Day(store.log_id, seed=seed)
         day.site.facility = facility
-        entries = list(day.entries(events))
-        for begin in range(0, events, _APPENDED_AT_ONCE):
-            store.append(entries[begin : begin + _APPENDED_AT_ONCE])
+        entries = day.entries(events)
+        while piece := list(islice(entries, _APPENDED_AT_ONCE)):
+            store.append(piece)
     finally:
         store.close()
     return folder / "facility.db"

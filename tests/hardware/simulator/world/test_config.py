@@ -13,7 +13,7 @@ from tests.hardware.simulator.world.box import FACILITY, lane_table, site_table,
 
 
 def test_a_configuration_is_read_with_paths_from_its_own_folder(tmp_path: Path) -> None:
-    site = site_table(behaviours={"l2-01": "IGNORES"}, versions={"l2-01": "1.6"})
+    site = site_table(behaviours={"l2-01": "IGNORES"}, versions={"l2-01": "1.6"}, meter="meter")
     path = write_world(tmp_path, site=site, timeline="1.0,2,60.0", starts_at_ms=5, traffic={"vehicles_per_day": 100})
     world = load(path)
     assert (world.seed, world.timeline, world.starts_at_ms) == ("7", Timeline(1.0, 2, 60.0), 5)
@@ -22,7 +22,7 @@ def test_a_configuration_is_read_with_paths_from_its_own_folder(tmp_path: Path) 
     (read,) = world.sites
     assert (read.facility, read.passwords) == (FACILITY, {"l2-01": "secret"})
     assert (read.behaviours, read.versions) == ({"l2-01": Behaviour.IGNORES}, {"l2-01": "1.6"})
-    assert read.wire == str(tmp_path / "pins")
+    assert (read.wire, read.meter) == (str(tmp_path / "pins"), str(tmp_path / "meter"))
     assert [(lane.lane_id, lane.pins.raise_) for lane in read.lanes] == [("entry-1", 6), ("exit-1", 12)]
 
 
