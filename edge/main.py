@@ -13,7 +13,6 @@ import signal
 import socket
 import sqlite3
 import sys
-import time
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -25,10 +24,12 @@ from edge.devices import Devices, WiringError
 from edge.lanes import Lanes
 from edge.part import Part
 from edge.recovery import open_store, suspect_damage
+from edge.rules.clock_inputs import TakeClock
 from edge.rules.inputs import LimitSetpoint, OrderSetpoint, Setpoint
 from edge.rules.state import FacilityState
 from edge.runtime import FACILITY_RULES, Runtime
 from edge.store import Store
+from edge.timekeeping import SteadyTime, Timekeeper
 from edge.tokens import Bearer, read_bearers
 from shared import logs
 from shared.clock import Clock, Timeline
@@ -56,21 +57,22 @@ def run(config_path: Path) -> int:
         if config.ocpp.tls is not None:
             _require_free("ocpp.tls", config.ocpp.host, config.ocpp.tls.port)
         _require_free("api", config.api.host, config.api.port)
-        clock = Clock(Timeline.parse(config.timeline), time.time)
+        steady = SteadyTime(config.data_dir)
+        clock = Clock(Timeline.parse(config.timeline), steady.read_real_s)
         opened = open_store(
             config.data_dir, config.facility_id, backup_folder=config.backup_folder, now_ms=clock.now_ms()
         )
         with closing(opened) as store:
-            return _live(config, store, clock, bearers)
+            return _live(config, store, clock, bearers, steady)
     except (ConfigError, StartError, StoreError, WiringError) as error:
         print(error, file=sys.stderr)
         return 2
 
 
-def _live(config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]) -> int:
+def _live(config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer], steady: SteadyTime) -> int:
     store.on_damage = lambda: suspect_damage(config.data_dir)
     try:
-        daemon = Daemon(config, store, clock, bearers)
+        daemon = Daemon(config, store, clock, bearers, steady)
         asyncio.run(daemon.live())
     except (StoreError, WiringError):
         raise
@@ -94,12 +96,19 @@ def _require_free(section: str, host: str, port: int) -> None:
 
 
 class Daemon:
-    """One facility's lanes, and what is built around them. The constructor raises StoreError or WiringError."""
+    """One facility's lanes, and what is built around them; ``clock`` reads ``steady``. The constructor raises
+    StoreError or WiringError."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]) -> None:
+    def __init__(
+        self, config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer], steady: SteadyTime
+    ) -> None:
         version = importlib.metadata.version("easyparkplus")
         self.failed = False
-        self._runtime: Runtime[FacilityState] = Runtime(store, clock, FACILITY_RULES, version=version)
+        self._runtime: Runtime[FacilityState] = Runtime(
+            store, clock, FACILITY_RULES, version=version, clock_known=steady.known
+        )
+        self._time = Timekeeper(steady, clock, post=self._runtime.post, submit=self._runtime.submit)
+        self._runtime.on_setpoint(TakeClock, self._time.take)
         self._lanes = Lanes(config, store, clock, self._runtime, bearers, version, self._end, self._problems)
         self._stop = asyncio.Event()
         self._early: list[Setpoint] = []
@@ -125,8 +134,10 @@ class Daemon:
         with self._devices:
             around = asyncio.create_task(Part("outside", self._live_outside).keep_alive(), name="outside")
             _log.info("running", extra={"head": self._runtime.state.head})
+            time_kept = asyncio.create_task(Part("time", self._time.run).keep_alive(), name="time")
             await asyncio.wait({heart, stopping}, return_when=asyncio.FIRST_COMPLETED)
             stopping.cancel()
+            time_kept.cancel()
             await _end(around)
         self._runtime.stop()
         await heart

@@ -39,18 +39,12 @@ class Outside:
         link.on_outrun = lambda: lanes.end("the data folder is an older copy, a new log begins at the next start")
         self._book = StationBook(config.data_dir)
         certificates = Certificates(config.data_dir, config.facility_id, clock)
-        transport = Transport(
-            book=self._book,
-            secrets=StationSecrets(config.data_dir),
-            signer=certificates,
-            quarantined_until=lambda name: station_quarantine.until(runtime.state, name, clock.now_ms()),
-        )
         stations = StationServer(
             submit=runtime.submit,
             knowledge=lambda: runtime.knowledge,
             clock=clock,
             matches_for_token=_looked_up(store),
-            transport=transport,
+            transport=_transport(lanes, self._book, certificates),
         )
         commands = Commands(clock, submit=runtime.submit, taken=lambda: runtime.state.commands)
         commands.respond, link.on_request = link.respond, commands.heard
@@ -102,6 +96,17 @@ class Outside:
         found = {part.name: part.problem for part in self._parts}
         found["upkeep"] = found["upkeep"] or self._upkeep.problem
         return {**found, "disk": self._lanes.runtime.stalled, **self._lanes.problems()}
+
+
+def _transport(lanes: Lanes, book: StationBook, certificates: Certificates) -> Transport:
+    runtime, clock = lanes.runtime, lanes.clock
+    return Transport(
+        book=book,
+        secrets=StationSecrets(lanes.config.data_dir),
+        signer=certificates,
+        quarantined_until=lambda name: station_quarantine.until(runtime.state, name, clock.now_ms()),
+        untimed=lambda name: name in runtime.state.stations and runtime.state.stations[name].untimed,
+    )
 
 
 def _looked_up(store: Store) -> Callable[[str], Awaitable[Matches]]:

@@ -35,7 +35,7 @@ from edge.rules.inputs import (
     Ticked,
     TransactionReported,
 )
-from edge.rules.knowledge import StandingSeen
+from edge.rules.knowledge import Learned, StandingSeen
 from edge.store import Store
 from shared.clock import Clock
 from shared.devices import PlateRead
@@ -45,7 +45,7 @@ SNAPSHOT_EVERY = 1_000
 """Entries after which a snapshot is taken at the next quiet moment; at ten times that, at any moment."""
 BATCH_MAX = 500
 RECHECK_REAL_S = 1.0
-"""The clock is looked at this often at least, as it may jump while a timer sleeps."""
+"""The clock is looked at this often at least, as it may be set while a timer sleeps."""
 RETRY_REAL_S = 0.5
 """How often a commit that the disk refused is tried again."""
 UNAIDED_AFTER_REAL_S = 3.0
@@ -69,7 +69,7 @@ class Runtime(Generic[S]):
     in life; while that lasts ``on_stalled`` is called at every try.
     """
 
-    def __init__(self, store: Store, clock: Clock, rules: Rules[S], *, version: str) -> None:
+    def __init__(self, store: Store, clock: Clock, rules: Rules[S], *, version: str, clock_known: bool = True) -> None:
         self.knowledge = store.knowledge()
         self.on_appended: Callable[[], None] = lambda: None
         self.on_commit: Callable[[float], None] = lambda _: None
@@ -83,7 +83,7 @@ class Runtime(Generic[S]):
         self.state, self._snapshot_seq = self._rebuilder.rebuild(store)
         self._handlers: dict[type, Callable[[Any], None]] = {}
         self._inbox = Inbox(clock.now_ms)
-        self._inbox.put(Started(version))
+        self._inbox.put(Started(version, clock_known))
         self._catching_up = False
         self._late: dict[tuple[type, str], Setpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -123,7 +123,7 @@ class Runtime(Generic[S]):
     def learn(self, knowledge: Knowledge) -> None:
         """Decide by new knowledge from now on, and look at once whether it asks for something."""
         self.knowledge = knowledge
-        self.post(Ticked())
+        self.post(Learned())
 
     def stop(self) -> None:
         """Let ``run`` finish what waits and return."""

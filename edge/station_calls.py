@@ -63,8 +63,11 @@ class _RequestOrder:
 
 @dataclass(frozen=True, slots=True)
 class _AskOrder:
+    """``until_real_s``: its deadline on the event loop's clock, which nobody can move."""
+
     setpoint: OrderSetpoint
     body: CallBody
+    until_real_s: float
 
 
 _Order = _LimitOrder | _UnitOrder | _RequestOrder | _AskOrder
@@ -109,6 +112,8 @@ class StationCalls:
 
     def begin(self) -> None:
         """The station has said something and was answered: calls may go out now."""
+        if self._may_begin.is_set() and not self._held:
+            return
         self._held = False
         self._may_begin.set()
         self._wake.set()
@@ -138,11 +143,13 @@ class StationCalls:
         """Queue an order. Returns what became of it when it will certainly never be sent."""
         if self._stopped or self._held:
             return AWAY
-        if self._clock.now_ms() > setpoint.deadline_ms:
+        left_ms = setpoint.deadline_ms - self._clock.now_ms()
+        if left_ms < 0:
             return TOO_LATE
         if (body := self._version.order_call(setpoint.order)) is None:
             return NO_WORD
-        if not self._outbox.put(_AskOrder(setpoint, body)):
+        until_real_s = asyncio.get_running_loop().time() + self._clock.real_s(left_ms)
+        if not self._outbox.put(_AskOrder(setpoint, body, until_real_s)):
             return BUSY
         self._wake.set()
         return None
@@ -225,13 +232,12 @@ class StationCalls:
         """Until the open call is given up, or a waiting order; None when nothing has an end."""
         waiting = self._conversation.open_call
         ends = [] if waiting is None else [waiting.deadline_real_s - now_real_s]
-        deadlines_ms = [x.setpoint.deadline_ms for x in self._outbox.ordinary() if isinstance(x, _AskOrder)]
-        ends += [self._clock.real_s_until(at_ms + 1) for at_ms in deadlines_ms]
+        ends += [x.until_real_s - now_real_s for x in self._outbox.ordinary() if isinstance(x, _AskOrder)]
         return min(ends, default=None)
 
     async def _drop_late_orders(self) -> None:
-        now_ms = self._clock.now_ms()
-        late = self._outbox.withdraw(lambda x: isinstance(x, _AskOrder) and x.setpoint.deadline_ms < now_ms)
+        now_real_s = asyncio.get_running_loop().time()
+        late = self._outbox.withdraw(lambda x: isinstance(x, _AskOrder) and x.until_real_s <= now_real_s)
         for order in late:
             if isinstance(order, _AskOrder):
                 await self._report(order_replied(order.setpoint, TOO_LATE))
@@ -240,7 +246,7 @@ class StationCalls:
         match order:
             case _LimitOrder(setpoint):
                 body = self._version.limit_call(setpoint, self._unit)
-            case _UnitOrder(body) | _RequestOrder(body, _) | _AskOrder(_, body):
+            case _UnitOrder(body) | _RequestOrder(body, _) | _AskOrder(_, body, _):
                 pass
         message_id = str(uuid.uuid4())
         return self._conversation.call(message_id, body.action, body.payload, deadline_real_s=deadline_real_s)

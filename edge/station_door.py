@@ -64,6 +64,7 @@ class Visitor(ServerConnection):
         """End a connection that does nothing but ping."""
         if isinstance(event, Frame) and event.opcode in _BEATS and self._beats.take(1, self.loop.time()):
             self.protocol.fail(CloseCode.POLICY_VIOLATION, TOO_MANY_BEATS)
+            self.send_data()
             return
         super().process_event(event)
 

@@ -27,16 +27,10 @@ from edge.ocpp.rpc import (
     Violation,
 )
 from edge.ocpp.version import CallBody, LimitOutcome, OrderResult, Registration, Request, Version
-from edge.rules.inputs import (
-    NO_MATCHES,
-    Answer,
-    LimitSetpoint,
-    Misbehaved,
-    OrderSetpoint,
-    StationClosed,
-    StationOpened,
-)
+from edge.rules.clock_inputs import TimeTold
+from edge.rules.inputs import NO_MATCHES, Answer, LimitSetpoint, OrderSetpoint, StationClosed, StationOpened
 from edge.rules.orders import AskMessage
+from edge.rules.quarantine_requests import Misbehaved
 from edge.station_calls import Outlets, StationCalls
 from edge.station_greeting import Greeting
 from edge.station_guard import Pace
@@ -81,6 +75,7 @@ class StationLink:
         self._registration: Registration = "Accepted"
         self._triggered: set[str] = set()
         self._signs = False
+        self._booted = False
         self._greeting = Greeting(station, version, around, self.request)
         self._talking: list[asyncio.Task[None]] = []
         self._ended = asyncio.Event()
@@ -174,6 +169,8 @@ class StationLink:
                 await self._called(call)
             case (Answered() | Refused()) as told:
                 await self._calls.settle(told)
+            case Violation(problem, too_long=True):
+                await self._socket.close(1009, problem.description)
             case Violation(problem, reply, unreadable):
                 about = self._about(problem=f"{problem.code}: {problem.description}")
                 _log.warning("station broke the protocol", extra=about)
@@ -201,6 +198,7 @@ class StationLink:
             problem = Problem(ErrorCode.SECURITY_ERROR, f"the station's registration is {self._registration}")
             await self._send(self._conversation.refuse(message_id, problem))
             return
+        untimed = self._around.untimed(self._station.station_id)  # before the time of the answer is read
         try:
             answer = await self._handle(call)
         except _NotKeptError:
@@ -208,6 +206,8 @@ class StationLink:
             await self._send(self._conversation.refuse(message_id, problem))
             return
         await self._send(self._conversation.answer(message_id, answer))
+        if untimed and "currentTime" in answer:
+            await self._around.submit(TimeTold(self._station.station_id))
         if call.action == _BOOT:
             self._registered(answer)
         if self._registration != "Rejected":
@@ -228,7 +228,10 @@ class StationLink:
             self._calls.hold()
         elif was == "Rejected":
             self._calls.begin()
+        if self._registration != "Rejected" and (self._booted or was == "Rejected"):
+            # It was let in late, or has lost what it was told when it came: it booted on the same connection.
             self._talking.append(asyncio.create_task(self._greeting.run()))
+        self._booted = True
 
     async def _handle(self, call: Call) -> Payload:
         """Raises _NotKeptError when a report could not be kept, and is nothing that the rules have booked."""

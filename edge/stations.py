@@ -63,8 +63,9 @@ class NotByHand(ValueError):  # noqa: N818  (as above)
 @dataclass(frozen=True, slots=True)
 class Transport:
     """Time-outs in real seconds, who is told of every frame, where what stations tell of themselves and the passwords
-    they were given are kept (None: in memory alone), who signs their certificates, and until which lived instant a
-    station is kept out (None: it is not). A dead station is noticed within ``ping_every`` plus ``pong_within``."""
+    they were given are kept (None: in memory alone), who signs their certificates, until which lived instant a station
+    is kept out (None: it is not), and whether it must be told the time. A dead station is noticed within
+    ``ping_every`` plus ``pong_within``."""
 
     ping_every_real_s: float = 20.0
     pong_within_real_s: float = 20.0
@@ -74,6 +75,7 @@ class Transport:
     secrets: StationSecrets | None = None
     signer: Signer | None = None
     quarantined_until: Callable[[str], int | None] = lambda _station_id: None
+    untimed: Callable[[str], bool] = lambda _station_id: False
 
 
 DEFAULT_TRANSPORT = Transport()
@@ -122,6 +124,7 @@ class StationServer:
             journal=transport.journal,
             call_timeout_real_s=transport.call_timeout_real_s,
             signer=transport.signer,
+            untimed=transport.untimed,
         )
         self._transport = transport
         self._dialects: dict[str, Dialect] = {

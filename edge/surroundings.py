@@ -26,7 +26,8 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """``signer`` None: nobody signs, and stations are told so. ``guard`` remembers who breaks the protocol."""
+    """``signer`` None: nobody signs, and stations are told so. ``guard`` remembers who breaks the protocol. ``untimed``
+    says whether a station must be told the time, because our clock was moved."""
 
     submit: Callable[[Input], Awaitable[Answer | None]]
     knowledge: Callable[[], Knowledge]
@@ -37,3 +38,4 @@ class Surroundings:
     journal: Journal | None = None
     call_timeout_real_s: float = 30.0
     signer: Signer | None = None
+    untimed: Callable[[str], bool] = lambda _station_id: False

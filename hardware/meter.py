@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pymodbus.client import ModbusSerialClient, ModbusTcpClient
     from pymodbus.pdu import ModbusPDU
 
-ANSWER_REAL_S_MAX = 2.0
+ANSWER_REAL_S_MAX = 1.0
 POLL_REAL_S_MIN = 0.05
 LOAD_W_MAX = 1_000_000_000
 FLOAT_MIN = 2.0**-126
@@ -80,7 +80,7 @@ class ModbusMeter:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop; waits at most for one answer."""
+        """Stop; waits at most for a connection and one answer."""
         self._stopped.set()
         if self._thread.is_alive():
             self._thread.join(2 * ANSWER_REAL_S_MAX)
@@ -100,7 +100,8 @@ class ModbusMeter:
         self._hang_up()
 
     def _fail(self, error: Exception) -> None:
-        reason = str(error) if isinstance(error, BadReading) else "no answer that can be read"
+        known = isinstance(error, BadReading)
+        reason = str(error) if known else f"no answer that can be read ({type(error).__name__})"
         failed = MeterFailed(reason=f"{self._wiring.url} unit {self._wiring.unit_id}: {reason}")
         if failed != self._told:
             self._told = failed

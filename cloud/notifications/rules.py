@@ -92,14 +92,16 @@ def failed_payment(charge: Charge, payment: Payment, *, customer: str, stay: Sta
 
 
 def stay(facility: Facility, charge: Charge, plate: str) -> Stay:
-    """A session in the facility's own time."""
+    """A session in the facility's own time. A box whose clock was set back meanwhile dates the exit before the entry; what
+    it was priced until keeps the clock of the entry."""
+    left_ms = max(charge.exited_ms, charge.priced_until_ms)
     return Stay(
         facility=facility.name,
         address=facility.address,
         plate=plate,
         entered=local_time(charge.entered_ms, facility.zone),
-        left=local_time(charge.exited_ms, facility.zone),
-        duration=duration(charge.exited_ms - charge.entered_ms),
+        left=local_time(left_ms, facility.zone),
+        duration=duration(left_ms - charge.entered_ms),
     )
 
 

@@ -154,7 +154,9 @@ class SessionsProjection:
             await conn.execute(_PAID, {**keys, "rows": paid})
             _all_found(paid, (await conn.execute(_PAID_TOTALS, {"rows": paid})).rowcount)
         if exited := _rows(told, VehicleExited):
-            _all_found(exited, (await conn.execute(_EXITED, {**keys, "rows": exited})).rowcount)
+            # Of two exits of one stay the last counts; PostgreSQL would take either.
+            last = list({row["session_id"]: row for row in exited}.values())
+            _all_found(last, (await conn.execute(_EXITED, {**keys, "rows": last})).rowcount)
         if sampled := _rows(told, SitePowerSampled):
             await conn.execute(_SAMPLED, {**keys, "rows": sampled})
         if charged := charging_changes((t.seq, t.event) for t in told):

@@ -15,7 +15,8 @@ from edge.ocpp.notes import Kind, Note
 from edge.ocpp.rpc import FRAME_BYTES_MAX, Answered, ErrorCode, Payload, Refused
 from edge.ocpp.version import Registration
 from edge.rules import station_quarantine
-from edge.rules.inputs import MessageByHand, ReleaseAsked
+from edge.rules.inputs import MessageByHand
+from edge.rules.quarantine_requests import ReleaseAsked
 from edge.rules.state import StationState
 from edge.station_calls import NoAnswer, StationAway, StationBusy
 from edge.station_renewal import renew_password
@@ -132,7 +133,7 @@ async def register(inside: InsideDep, bearer: BearerDep, station_id: str, asked:
     return {"station_id": station_id, "registration": asked.status}
 
 
-@router.post("/{station_id}/password")
+@router.put("/{station_id}/password")
 async def password(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
     """Give the station a new password that nobody needs to know (OCPP 2.0.1 A01). UNKNOWN: it may have taken it, and
     may sign in with either. 503: the station is away or busy, and nothing was sent."""
@@ -146,7 +147,7 @@ async def password(inside: InsideDep, bearer: BearerDep, station_id: str) -> dic
     return {"station_id": station_id, "outcome": became.outcome, "reason": became.reason}
 
 
-@router.post("/{station_id}/certificate")
+@router.put("/{station_id}/certificate")
 async def certificate(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
     """Make the station draw a new key and ask for a certificate, which is signed here (A02)."""
     _station(inside, station_id)

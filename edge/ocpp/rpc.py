@@ -9,7 +9,7 @@ Not here: what a message means (``v201``), and the order in which calls wait for
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -17,8 +17,24 @@ Payload = dict[str, Any]
 """A message's payload: a JSON object with the keys of the specification."""
 
 FRAME_BYTES_MAX = 1024 * 1024
-"""Frames above this are refused. Nothing bounds a report of 2.0.1 or the readings in a 1.6 StopTransaction; the longest
-that stations have cause to send (a whole device model, a day of signed readings) are some hundred kilobytes."""
+"""Frames above this are refused."""
+ORDINARY_CHARACTERS_MAX = 128 * 1024
+"""So are calls above this, but for those in ``LONG``."""
+LONG = frozenset(
+    (
+        "MeterValues",
+        "NotifyCustomerInformation",
+        "NotifyDisplayMessages",
+        "NotifyEvent",
+        "NotifyMonitoringReport",
+        "NotifyReport",
+        "ReportChargingProfiles",
+        "StopTransaction",
+        "TransactionEvent",
+    )
+)
+"""Calls whose schema sets no end to a list in them: a device model in one piece, a day of signed readings in a 1.6
+StopTransaction. Without those a station's bill could never come in."""
 DEPTH_MAX = 32
 """How deep a frame's arrays and objects may nest; the deepest of the specification's own reaches a dozen."""
 DIGITS_MAX = 18
@@ -113,11 +129,13 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """A frame that breaks the protocol, and the CALLERROR to send back. ``unreadable``: it is no message at all."""
+    """A frame that breaks the protocol, and the CALLERROR to send back. ``unreadable``: it is no message at all.
+    ``too_long``: no more is to be heard from who sends such."""
 
     problem: Problem
     reply: str
     unreadable: bool = False
+    too_long: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +185,9 @@ class Conversation:
         kind, *rest = message
         if kind in (_CALL_RESULT, _CALL_ERROR):
             return self._answer(kind, rest) if _storable(frame, message) else Ignored("an answer that cannot be kept")
+        if len(frame) > ORDINARY_CHARACTERS_MAX and not any(rest[1:2] == [name] for name in LONG):
+            found = self._unreadable(f"the call has {len(frame)} characters, {ORDINARY_CHARACTERS_MAX} are allowed")
+            return replace(found, too_long=True)
         if kind != _CALL:
             text = f"message type {kind} is none of 2 (CALL), 3 (CALLRESULT), 4 (CALLERROR)"
             return self._violation(_message_id(rest), ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED, text)

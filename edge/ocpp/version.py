@@ -109,11 +109,6 @@ def limits_are_the_books(_station: Station, action: str, payload: Payload) -> st
     return None
 
 
-def nothing_noted(_action: str, _sent: Payload, _told: Payload) -> tuple[Change, ...]:
-    """For a version whose answers tell nothing that is kept."""
-    return ()
-
-
 def no_inventory(_request_id: int) -> CallBody | None:
     """For a version whose stations have no device model to report."""
     return None
@@ -134,7 +129,6 @@ class Version:
     ``certificate_call``: hands over a signed certificate; ``certificate_wanted`` makes the station ask for one;
     ``signs``: whether a SignCertificate is for a purpose that is signed here.
     ``why_not_by_hand``: why a message that a person wants to send may not be; None when it may.
-    ``noted_answer``: what an answer to one of our calls (action, what was sent, what was said) tells of the station.
     """
 
     name: str
@@ -155,4 +149,3 @@ class Version:
     signs: Callable[[Payload], bool]
     inventory_call: Callable[[int], CallBody | None] = no_inventory
     why_not_by_hand: Callable[[Station, str, Payload], str | None] = limits_are_the_books
-    noted_answer: Callable[[str, Payload, Payload], tuple[Change, ...]] = nothing_noted

@@ -11,7 +11,8 @@ from typing import Self
 from edge.rules import power
 from edge.rules.access import best_right
 from edge.rules.inputs import NO_MATCHES, Authorization, AuthorizeAsked, Matches, TransactionReported
-from edge.rules.state import ParkingSession, Reservation, TransactionState
+from edge.rules.state import ParkingSession, TransactionState
+from edge.rules.state_queueing import Reservation
 from edge.rules.turn import Turn
 from shared.events import ChargingRefused
 from shared.facilities import ConnectorType, Evse

@@ -75,7 +75,7 @@ class Site:
         if accepted is not None and at_ms <= accepted.until_ms + drift_ms:
             may_hold.append(accepted.limit_w)
         # A pending lease may have taken the accepted one's place, so both must surely cover the instant.
-        covered = accepted is not None and all(at_ms <= x.until_ms - drift_ms for x in (accepted, *pending))
+        covered = accepted is not None and all(at_ms < x.until_ms - drift_ms for x in (accepted, *pending))
         if not covered:
             may_hold.append(self.base_w())
         return max(may_hold)
@@ -92,11 +92,10 @@ class Site:
         running, accepted = self.transaction, self.promises.accepted
         if running is None or not running.power_w:
             return 0
-        # A reading is stamped by the station's clock; one that came in time was taken when it came.
-        in_time = running.metered_ms >= running.power_heard_ms - self.drift_ms
-        taken_ms = running.power_heard_ms if in_time else running.metered_ms
-        told_ms = 0 if accepted is None else max(accepted.from_ms, accepted.accepted_ms)
-        if taken_ms < max(told_ms, running.started_ms, self.promises.cleared_ms) + SETTLE_MS:
+        moved_ms = sum(running.steps_ms)
+        taken_ms = min(running.power_heard_ms, running.metered_ms + moved_ms + self.drift_ms)
+        told_ms = max(self.promises.fallback_ms, 0 if accepted is None else max(accepted.from_ms, accepted.accepted_ms))
+        if taken_ms < max(told_ms, running.started_ms + moved_ms, self.promises.cleared_ms) + SETTLE_MS:
             return 0
         may_w = max(self.promised_w(at_ms, self.drift_ms) for at_ms in (taken_ms - SETTLE_MS, taken_ms))
         return running.power_w if running.power_w * 100 > may_w * OBEDIENCE_PCT else 0
@@ -147,7 +146,7 @@ class Books:
         self._look_at(now_ms)
 
     def _lapse_ms(self, until_ms: int) -> int:
-        return until_ms - self._drift_ms + 1
+        return until_ms - self._drift_ms
 
     def _look_at(self, at_ms: int) -> None:
         if at_ms >= self._now_ms and at_ms not in self._columns:

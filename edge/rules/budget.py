@@ -43,6 +43,12 @@ def lowest_w(power: PowerSettings) -> int:
     return min([_ceiling_w(power, None), *(w.budget_w for w in power.peaks)])
 
 
+def ahead_ms(power: PowerSettings) -> int:
+    """How long a lease of now may last, renewed once, with both clocks off: so long before the budget falls, limits
+    begin to come down."""
+    return (power.lease_s + power.renew_s + 4 * power.drift_s) * SECOND_MS
+
+
 def budget(state: FacilityState, facility: Facility, now_ms: int) -> Budget:
     """The budget from now on. Of a building whose meter is silent the worst is assumed."""
     power = facility.power

@@ -6,7 +6,7 @@ it is known by station, transaction and sequence number (OCPP 2.0.1 E01, E04). A
 
 from dataclasses import replace
 
-from edge.rules import authorization, closing, metering
+from edge.rules import authorization, closing, metering, own_time
 from edge.rules.authorization import Payer
 from edge.rules.inputs import (
     Authorization,
@@ -82,11 +82,10 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
     key = transaction_key(given.station_id, given.transaction_id)
     if key in turn.state.ended:
         return None if given.id_token is None else Authorization("Accepted")
-    told_ms = given.at_ms
-    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + metering.AHEAD_MS:
-        given = replace(given, at_ms=turn.now_ms)
     running = turn.state.transactions.get(key)
-    if running is not None and _repeated(running, given, given.at_ms != told_ms):
+    given, told_ms = _timed(turn, given, running)
+    stepped = running is not None and bool(running.steps_ms)
+    if running is not None and _repeated(running, given, stepped or given.at_ms != told_ms):
         return None if given.id_token is None else _authorize_running(turn, given, running)
     answer: Authorization | None = None
     if running is None or (given.kind == "Started" and not running.begun):
@@ -99,6 +98,20 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
     _supersede(turn, given, running)
     _book(turn, given, running)
     return answer
+
+
+def _timed(turn: Turn, given: TransactionReported, running: TransactionState | None) -> tuple[TransactionReported, int]:
+    """A message with the time that counts, and the time that its station told, both by the clock of the transaction's
+    beginning. One that begins where the time was not told since our clock was moved begins when we hear of it."""
+    if running is not None and running.steps_ms:
+        own_ms = own_time.own_ms(running.steps_ms, given.at_ms, turn.now_ms)
+        return replace(given, at_ms=own_ms), own_ms
+    told_ms = given.at_ms
+    if running is None and not given.offline and turn.state.station(given.station_id).untimed:
+        return replace(given, at_ms=turn.now_ms), turn.now_ms
+    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + metering.AHEAD_MS:
+        given = replace(given, at_ms=turn.now_ms)
+    return given, told_ms
 
 
 def _repeated(running: TransactionState, given: TransactionReported, wrong_clock: bool) -> bool:

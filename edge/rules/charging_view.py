@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from edge.rules.inputs import Knowledge
-from edge.rules.state import FacilityState, Refused, TransactionState, evse_key
+from edge.rules.state import FacilityState, TransactionState, evse_key
+from edge.rules.state_queueing import Refused
 from edge.rules.waiting import Place, places
 from shared.clock import MINUTE_MS
 

@@ -7,6 +7,7 @@ One that was taken for lost and is not goes on.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from edge.rules import ordering
 from edge.rules.inputs import Knowledge, OrderReplied
@@ -14,17 +15,20 @@ from edge.rules.orders import AskMessage, AskTransaction
 from edge.rules.payment import charging_use
 from edge.rules.state import Closing, FacilityState, OpenOrder, TransactionState, transaction_key
 from edge.rules.turn import Turn
-from shared.clock import MINUTE_MS, SECOND_MS
+from shared.clock import HOUR_MS, MINUTE_MS, SECOND_MS
 from shared.events import TransactionClosing, TransactionEnded, TransactionFlagged, TransactionResumed
 
 CLOSE_WITHIN_MS = 10 * MINUTE_MS
 """How long a transaction that is over waits for what is missing of it: its last message, or earlier ones. A station
 tells that a connector is free at once, and what it queued for a transaction only in its turn."""
+SENDING_MAX_MS = 12 * HOUR_MS
+"""How long it waits at the most for a station that goes on sending what it kept."""
 GAP_ASK_MS = 30 * SECOND_MS
 """How long after a gap showed its station is asked: a station sends one message after another, so most gaps close."""
 RETURN_ASK_MS = 60 * SECOND_MS
 """How long after a station came back it is asked about what ran before: first it sends what it kept."""
 ASK_AGAIN_MS = 5 * MINUTE_MS
+"""How long a question may wait behind others to the same station, and after how long it is asked again."""
 PURPOSE = "transaction/"
 _FLAG_OF = {"LOST": "END_LOST", "SUPERSEDED": "SUPERSEDED"}
 
@@ -90,6 +94,8 @@ def progressed(turn: Turn, running: TransactionState, told_ms: int) -> None:
     elif closing is not None and closing.cause == "LOST" and told_ms > closing.begun_ms:
         _resume(turn, running)
         ask_in(turn, running, GAP_ASK_MS)
+    elif closing is not None:
+        _wait_longer(turn, running, closing)
     elif running.numbers.ahead or (not running.begun and running.numbers.upto >= 0):
         ask_in(turn, running, GAP_ASK_MS)
 
@@ -110,7 +116,9 @@ def due(turn: Turn) -> None:
         elif at_ms <= turn.now_ms and state.station(running_now.station_id).connected:
             del state.asks[key]
             purpose = PURPOSE + running_now.transaction_id
-            ordering.ask(turn, running_now.station_id, AskTransaction(running_now.transaction_id), purpose=purpose)
+            order = AskTransaction(running_now.transaction_id)
+            until_ms = turn.now_ms + ASK_AGAIN_MS
+            ordering.ask(turn, running_now.station_id, order, purpose=purpose, deadline_ms=until_ms)
 
 
 def deadlines(state: FacilityState, _knowledge: Knowledge) -> Iterator[int]:
@@ -131,10 +139,12 @@ def answered(turn: Turn, order: OpenOrder, given: OrderReplied) -> None:
             # A connector that is free tells as much: ``unplugged``.
             ask = AskMessage("StatusNotification", running.evse_id)
             ordering.ask(turn, order.station_id, ask, purpose=order.purpose)
-        elif running.closing is None:
+        else:
             ask_in(turn, running, ASK_AGAIN_MS)
     elif given.details.get("messagesInQueue"):
         ask_in(turn, running, ASK_AGAIN_MS)
+        if running.closing is not None:
+            _wait_longer(turn, running, running.closing)
     elif running.closing is not None and running.closing.cause == "LOST" and given.details.get("ongoingIndicator"):
         _resume(turn, running)
     elif running.closing is not None:
@@ -160,6 +170,13 @@ def _begin(turn: Turn, running: TransactionState, end: Closing) -> None:
             offline=end.offline,
         )
     )
+
+
+def _wait_longer(turn: Turn, running: TransactionState, closing: Closing) -> None:
+    """Its station is still sending what it kept. Booked in good time before it is given up, not at each message."""
+    soon = closing.close_at_ms - turn.now_ms <= CLOSE_WITHIN_MS // 2
+    if soon and turn.now_ms < closing.begun_ms + SENDING_MAX_MS:
+        _begin(turn, running, replace(closing, close_at_ms=turn.now_ms + CLOSE_WITHIN_MS))
 
 
 def _resume(turn: Turn, running: TransactionState) -> None:

@@ -18,10 +18,12 @@ from edge.rules import (
     reservations,
     station_quarantine,
     station_reports,
+    stepping,
     stirring,
     stopping,
     waiting,
 )
+from edge.rules.clock_inputs import ClockRead, ClockTaken, TimeTold
 from edge.rules.fold import fold
 from edge.rules.inputs import (
     Answer,
@@ -36,13 +38,11 @@ from edge.rules.inputs import (
     LoadMetered,
     MessageByHand,
     MeterReported,
-    Misbehaved,
     NeedsReported,
     OrderReplied,
     Outcome,
     PaymentOffered,
     QuoteAsked,
-    ReleaseAsked,
     ReservationUpdated,
     SecurityReported,
     Started,
@@ -52,7 +52,8 @@ from edge.rules.inputs import (
     Ticked,
     TransactionReported,
 )
-from edge.rules.knowledge import StandingSeen
+from edge.rules.knowledge import Learned, StandingSeen
+from edge.rules.quarantine_requests import Misbehaved, ReleaseAsked
 from edge.rules.requests import (
     PauseAsked,
     ReservationAsked,
@@ -95,8 +96,10 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
     for rule in _DUE:
         rule.due(turn)
     parking.due(turn)
-    if not isinstance(given, _NO_POWER) and stirring.due(turn):
+    if not isinstance(given, _NO_POWER) and stirring.due(turn, by_timer=isinstance(given, Ticked)):
         power.settle(turn)
+    elif not isinstance(given, (*_NO_POWER, Ticked)) or stirring.matters(turn):
+        stirring.put_off(turn)
     return Outcome(tuple(turn.entries), tuple(turn.setpoints), answer)
 
 
@@ -108,7 +111,7 @@ def deadline(state: FacilityState, knowledge: Knowledge) -> int | None:
     facility = knowledge.facility
     if facility is not None and facility.stations:
         instants.append(state.sampled_ms + facility.power.sample_s * SECOND_MS)
-        instants.append(state.settled_ms + power.TICK_MS)
+        instants.append(state.look_ms)
     return min(instants, default=None)
 
 
@@ -119,6 +122,7 @@ def _started(turn: Turn, given: Started) -> None:
             turn.record(StationDisconnected(station_id=station_id, reason="the daemon restarted"))
     parking.restarted(turn)
     power.restarted(turn)
+    stepping.restarted(turn, given)
     ordering.restarted(turn)
 
 
@@ -131,19 +135,22 @@ def _order_replied(turn: Turn, given: OrderReplied) -> None:
                 rule.answered(turn, order, given)
 
 
-def _ticked(_turn: Turn, _given: Ticked) -> None:
+def _looked(_turn: Turn, _given: Ticked | Learned) -> None:
     return None
 
 
 _NO_POWER = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen)
 """What changes nothing about power."""
-_DUE = (closing, stopping, waiting, reservations, local_list)
-"""Rules of charging that act when their time has come: each has ``due(turn)`` and ``deadlines(state, knowledge)``."""
+_DUE = (closing, stopping, waiting, reservations, local_list, stepping)
+"""Rules that act when their time has come: each has ``due(turn)`` and ``deadlines(state, knowledge)``."""
 _ANSWERED = (closing, reservations)
 """Rules that wait for what a station says to their orders, known by ``PURPOSE``: each has ``answered``."""
 
 _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     Started: _started,
+    ClockRead: stepping.read,
+    ClockTaken: stepping.taken,
+    TimeTold: stepping.told,
     LaneSignalled: parking.signalled,
     StationOpened: charging.opened,
     StationClosed: charging.closed,
@@ -172,5 +179,6 @@ _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     ReservationAsked: reservations.reserve,
     ReservationCancelled: reservations.cancel,
     CommandGiven: commands.given,
-    Ticked: _ticked,
+    Ticked: _looked,
+    Learned: _looked,
 }

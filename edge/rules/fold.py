@@ -5,6 +5,7 @@ has happened.
 
 from edge.rules import (
     fold_charging,
+    fold_clock,
     fold_lanes,
     fold_naming,
     fold_operations,
@@ -16,7 +17,16 @@ from edge.rules import (
 from edge.rules.state import FacilityState
 from shared.events import Event
 
-_FOLDING = (fold_lanes, fold_stations, fold_charging, fold_naming, fold_power, fold_queueing, fold_operations)
+_FOLDING = (
+    fold_lanes,
+    fold_stations,
+    fold_charging,
+    fold_naming,
+    fold_power,
+    fold_queueing,
+    fold_operations,
+    fold_clock,
+)
 MODULES = (*_FOLDING, reckoning)
 """All that a rebuilt state depends on."""
 _FOLDS = [module.FOLDS for module in _FOLDING]

@@ -7,12 +7,12 @@ from edge.rules.reckoning import MeterPoint, StateChange, finished_ms, take_chan
 from edge.rules.state import (
     Closing,
     FacilityState,
-    Refused,
     Target,
     TransactionState,
     evse_key,
     transaction_key,
 )
+from edge.rules.state_queueing import Refused
 from shared.events import (
     ChargingRefused,
     ChargingStateChanged,
@@ -48,7 +48,7 @@ def _refused(state: FacilityState, event: ChargingRefused, at_ms: int) -> None:
     state.refusals = [*state.refusals, refused][-REFUSALS_KEPT:]
 
 
-def _started(state: FacilityState, event: TransactionStarted, _at_ms: int) -> None:
+def _started(state: FacilityState, event: TransactionStarted, at_ms: int) -> None:
     known = _known(state, event)
     if known is None:
         known = TransactionState(
@@ -57,6 +57,7 @@ def _started(state: FacilityState, event: TransactionStarted, _at_ms: int) -> No
         state.transactions[transaction_key(event.station_id, event.transaction_id)] = known
     known.offline = known.offline or event.offline
     known.started_ms = min(known.started_ms, event.started_at_ms)
+    known.lag_ms = min(known.lag_ms, at_ms - event.started_at_ms)
     known.heard_ms = max(known.heard_ms, event.started_at_ms)
     if event.evse_known:
         known.evse_id, known.rating_w = event.evse_id, event.rating_w
@@ -99,7 +100,9 @@ def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
         known.readings.take(MeterPoint(event.metered_at_ms, event.register_wh, event.signed), known.rating_w)
     _heard(known, event.seq_no, event.metered_at_ms)
     if event.metered_at_ms >= known.metered_ms:
-        known.metered_ms, known.power_heard_ms = event.metered_at_ms, at_ms
+        # A reading that waited on its way says nothing of now; how far off its station's clock is shows in the others.
+        known.lag_ms = min(known.lag_ms, at_ms - event.metered_at_ms)
+        known.metered_ms, known.power_heard_ms = event.metered_at_ms, event.metered_at_ms + known.lag_ms
         _judge_taking(state, known, event)
         known.power_w = known.power_w if event.power_w is None else event.power_w
         known.soc_pct = known.soc_pct if event.soc_pct is None else event.soc_pct
@@ -110,10 +113,11 @@ def _judge_taking(state: FacilityState, known: TransactionState, event: EnergyMe
     the same reading, demand and limit would chase each other."""
     promises = state.promise(event.station_id, event.evse_id)
     lease = promises.accepted
-    leased = lease is not None and event.metered_at_ms < lease.until_ms
+    metered_ms = event.metered_at_ms + sum(known.steps_ms)
+    leased = lease is not None and metered_ms < lease.until_ms
     limit_w = lease.limit_w if lease is not None and leased else promises.fallback_w
-    since_ms = lease.from_ms if lease is not None and leased else known.started_ms
-    if event.power_w is None or limit_w is None or event.metered_at_ms - since_ms < RAMP_MS:
+    since_ms = lease.from_ms if lease is not None and leased else known.started_ms + sum(known.steps_ms)
+    if event.power_w is None or limit_w is None or metered_ms - since_ms < RAMP_MS:
         return
     known.taken_w = None if event.power_w * 10 >= limit_w * 9 else event.power_w
 
@@ -150,8 +154,10 @@ def _closing(state: FacilityState, event: TransactionClosing, at_ms: int) -> Non
     known = _known(state, event)
     if known is None:
         return
+    again = known.closing if known.closing is not None and known.closing.cause == event.cause else None
+    begun_ms = at_ms if again is None else again.begun_ms
     known.closing = Closing(
-        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline, at_ms
+        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline, begun_ms
     )
     known.power_w = 0
     _heard(known, event.seq_no, event.ended_at_ms)

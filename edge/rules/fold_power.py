@@ -46,7 +46,7 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
         promises.in_flight = None
     promises.retry_at_ms = at_ms + RETRY_MS if event.outcome in ("REJECTED", "UNKNOWN") else 0
     if event.request_id in promises.fallback_pending:
-        _fallback_answered(promises, event)
+        _fallback_answered(promises, event, at_ms)
         return
     lease = next((x for x in promises.pending if x.request_id == event.request_id), None)
     if lease is None or event.outcome == "UNKNOWN":
@@ -61,8 +61,9 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
         lease.accepted_ms = at_ms
 
 
-def _fallback_answered(promises: Promises, event: LimitAnswered) -> None:
+def _fallback_answered(promises: Promises, event: LimitAnswered, at_ms: int) -> None:
     if event.outcome == "ACCEPTED":
+        promises.fallback_ms = at_ms
         promises.fallback_w = promises.fallback_pending[event.request_id]
         promises.fallback_pending.clear()
         promises.refuses_limits = False

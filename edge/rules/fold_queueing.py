@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from edge.rules.state import FacilityState, Reservation, Waiting, Withdrawal
+from edge.rules.state import FacilityState
+from edge.rules.state_queueing import Reservation, Waiting, Withdrawal
 from shared.events import (
     EvseReserved,
     ReservationEnded,

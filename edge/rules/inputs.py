@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from edge.rules import knowledge
-from edge.rules.knowledge import StandingSeen
+from edge.rules import clock_inputs, knowledge
+from edge.rules.clock_inputs import ClockInput, TakeClock
+from edge.rules.knowledge import Learned, StandingSeen
 from edge.rules.orders import Order
+from edge.rules.quarantine_requests import Misbehaved, ReleaseAsked
 from edge.rules.requests import ChargingRequest, RequestReply
 from shared.commands import Command, CommandResult
 from shared.devices import Arm, LaneSignal
@@ -18,13 +20,7 @@ from shared.events import Entry
 Knowledge = knowledge.Knowledge
 Matches = knowledge.Matches
 NO_MATCHES = knowledge.NO_MATCHES
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The daemon came up (again): everything that was in the air is unknown now."""
-
-    version: str
+Started = clock_inputs.Started
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +117,6 @@ class MessageByHand:
     station_id: str
     action: str
     sent_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Misbehaved:
-    """A station broke the protocol too often."""
-
-    station_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseAsked:
-    """A person ends a station's quarantine."""
-
-    station_id: str
-    asked_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +247,7 @@ class Ticked:
 
 
 Input = (
-    Started
+    ClockInput
     | LaneSignalled
     | StationOpened
     | StationClosed
@@ -292,6 +272,7 @@ Input = (
     | ChargingRequest
     | CommandGiven
     | Ticked
+    | Learned
 )
 
 
@@ -338,7 +319,7 @@ class CommandSettled:
     result: CommandResult
 
 
-Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint | CommandSettled
+Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint | CommandSettled | TakeClock
 
 
 @dataclass(frozen=True, slots=True)

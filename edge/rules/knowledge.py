@@ -33,3 +33,8 @@ class StandingSeen:
 
     plate: str
     matches: Matches = NO_MATCHES
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What headquarters settled has changed."""

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from edge.rules import ordering
 from edge.rules.inputs import Knowledge
 from edge.rules.orders import LocalToken, SendLocalList
-from edge.rules.state import FacilityState, LocalListState
+from edge.rules.state import FacilityState
+from edge.rules.state_queueing import LocalListState
 from edge.rules.turn import Turn
 from shared.clock import MINUTE_MS
 from shared.facilities import Station

@@ -1,6 +1,8 @@
 """Readings of the stations' meters: which can be believed, and what power they tell of."""
 
-from edge.rules import closing
+from dataclasses import replace
+
+from edge.rules import closing, own_time
 from edge.rules.inputs import MeterReported, TransactionReported
 from edge.rules.reckoning import MeterPoint, Sum
 from edge.rules.state import TransactionState
@@ -77,6 +79,8 @@ def metered(turn: Turn, given: MeterReported) -> None:
     is another's."""
     for running in turn.state.transactions.values():
         here = (running.station_id, running.evse_id) == (given.station_id, given.evse_id)
-        if here and running.closing is None and running.started_ms <= given.at_ms <= turn.now_ms + AHEAD_MS:
-            take(turn, given, running, None)
+        own_ms = own_time.own_ms(running.steps_ms, given.at_ms, turn.now_ms)
+        latest_ms = turn.now_ms - sum(running.steps_ms) + AHEAD_MS
+        if here and running.closing is None and running.started_ms <= own_ms <= latest_ms:
+            take(turn, replace(given, at_ms=own_ms), running, None)
             return

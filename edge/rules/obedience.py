@@ -6,6 +6,7 @@ kept to its limits for a while, or when a person says that it is mended.
 """
 
 from edge.rules.books import Site
+from edge.rules.state import TransactionState
 from edge.rules.turn import Turn
 from shared.clock import MINUTE_MS
 from shared.events import LimitBreached, LimitObeyed
@@ -24,8 +25,12 @@ def watch(turn: Turn, rows: list[Site]) -> None:
             continue
         if row.over_w():
             _breached(turn, row, row.effective_w(turn.now_ms), running.power_w)
-        elif row.promises.breach is not None and running.metered_ms - row.promises.breach.last_ms >= MENDED_MS:
+        elif row.promises.breach is not None and _metered_ms(running) - row.promises.breach.last_ms >= MENDED_MS:
             turn.record(LimitObeyed(station_id=row.station_id, evse_id=row.evse.evse_id))
+
+
+def _metered_ms(running: TransactionState) -> int:
+    return running.metered_ms + sum(running.steps_ms)
 
 
 def trust(turn: Turn, station_id: str, evse_id: int, by: str) -> None:

@@ -46,20 +46,26 @@ def quote(
 
 
 def running_charges(state: FacilityState, session_id: str, until_ms: int) -> tuple[RunningCharge, ...]:
-    """The transactions of a session that have not ended, as they would be priced now."""
+    """The transactions of a session that have not ended, as they would be priced now. ``until_ms``: by the clock of
+    its entry."""
+    session = state.sessions.get(session_id)
+    stepped_ms = 0 if session is None else session.stepped_ms
     return tuple(
         RunningCharge(
             station_id=t.station_id,
             transaction_id=t.transaction_id,
-            use=charging_use(t, until_ms if t.closing is None else min(until_ms, t.closing.ended_ms)),
+            use=charging_use(t, own_ms if t.closing is None else min(own_ms, t.closing.ended_ms)),
         )
         for t in state.transactions.values()
         if t.session_id == session_id
+        for own_ms in (until_ms + stepped_ms - sum(t.steps_ms),)
     )
 
 
 def price_until_ms(session: ParkingSession, facility: Facility, now_ms: int) -> int:
-    """Up to when a session is priced if it leaves now: the moment of paying while its grace lasts, else now."""
+    """Up to when a session is priced if it leaves now: the moment of paying while its grace lasts, else now. By the
+    clock of its entry, whatever ours was moved by since: what is paid for is the time that passed."""
+    now_ms -= session.stepped_ms
     paid_ms = session.paid_until_ms
     if paid_ms is not None and now_ms <= paid_ms + facility.paid_grace_s * SECOND_MS:
         return paid_ms
@@ -98,7 +104,7 @@ def take(turn: Turn, given: PaymentOffered) -> PaymentResult:
         return PaymentResult(accepted=True)
     if given.amount_cents <= 0:
         return PaymentResult(accepted=False, problem=f"amount_cents must be above 0, got {given.amount_cents}")
-    if not session.entered_ms <= given.priced_until_ms <= turn.now_ms:
+    if not session.entered_ms <= given.priced_until_ms <= turn.now_ms - session.stepped_ms:
         return PaymentResult(accepted=False, problem="priced_until_ms must lie between the entry and now")
     turn.record(
         PaymentTaken(

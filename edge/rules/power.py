@@ -6,23 +6,22 @@ Every limit above the fallback is a lease that ends by itself, and leases that h
 later than those that lean on them. So a dead link, charger, daemon or box ends in fallbacks, which together fit.
 """
 
-from edge.rules import obedience
+from dataclasses import replace
+
+from edge.rules import obedience, stepping
 from edge.rules.allocation import STEP_W, fallbacks
 from edge.rules.books import Books, Site, in_force, sites
 from edge.rules.budget import Budget, budget, lowest_w
 from edge.rules.inputs import LimitReplied, LimitSetpoint, LoadMetered
 from edge.rules.phases import weights
+from edge.rules.resting import TICK_MS, TOLERANCE_W, next_look_ms
 from edge.rules.targets import targets
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import BuildingLoadChanged, LimitAnswered, LimitSent, SitePowerSampled
 from shared.facilities import Evse, Facility, PowerSettings
 
-TICK_MS = 10_000
-"""How often promises are looked at when nothing happens."""
 LOAD_STEP_W = 1_000
-TOLERANCE_W = 500
-"""Differences below this are not worth a message; at most 0.2 % of a 400 kW budget each."""
 
 
 def replied(turn: Turn, given: LimitReplied) -> None:
@@ -75,9 +74,18 @@ def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
     row = next((r for r in rows if (r.station_id, r.evse.evse_id) == (station_id, evse_id)), None)
     if row is None or row.promises.breach is not None:
         return False
-    return row.promises.fallback_w is not None or (
-        row.promises.refuses_limits and _books(turn, facility, rows).room_w(row.key, None) >= row.evse.rating_w
-    )
+    return row.promises.fallback_w is not None or (row.promises.refuses_limits and _fits_at_rating(turn, rows, row))
+
+
+def _fits_at_rating(turn: Turn, rows: list[Site], row: Site) -> bool:
+    """Whether one that nobody can limit fits beside all that is promised now, and beside all fallbacks at the least
+    that the budget can ever be: nothing could bring it down when the building draws more or a window opens."""
+    facility = turn.knowledge.facility
+    if facility is None or _books(turn, facility, rows).room_w(row.key, None) < row.evse.rating_w:
+        return False
+    alone = [replace(r, promises=replace(r.promises, accepted=None, pending=[])) for r in rows]
+    least = Budget(((0, lowest_w(facility.power)),))
+    return Books(alone, least, facility.power.drift_s, turn.now_ms).room_w(row.key, None) >= row.evse.rating_w
 
 
 def settle(turn: Turn) -> None:
@@ -90,10 +98,10 @@ def settle(turn: Turn) -> None:
     rows = _rows(turn, facility)
     obedience.watch(turn, rows)
     books = _books(turn, facility, rows)
-    _install_fallbacks(turn, rows, books)
-    wanted_w = targets(turn, facility, rows, books)
-    _lower(turn, rows, wanted_w, books)
-    _raise(turn, rows, wanted_w, books)
+    if stepping.ready(turn):
+        turn.state.look_ms = turn.now_ms + TICK_MS
+    else:
+        _limit(turn, facility, rows, books)
     if turn.now_ms - turn.state.sampled_ms >= facility.power.sample_s * SECOND_MS:
         turn.record(
             SitePowerSampled(
@@ -102,6 +110,14 @@ def settle(turn: Turn) -> None:
                 budget_w=_budget(turn, facility).at_w(turn.now_ms),
             )
         )
+
+
+def _limit(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> None:
+    _install_fallbacks(turn, rows, books)
+    wanted_w = targets(turn, facility, rows, books)
+    _lower(turn, rows, wanted_w, books)
+    _raise(turn, rows, wanted_w, books)
+    turn.state.look_ms = next_look_ms(turn, facility, rows, wanted_w)
 
 
 def _watch_meter(turn: Turn, power: PowerSettings) -> None:
@@ -135,12 +151,12 @@ def _install_fallbacks(turn: Turn, rows: list[Site], books: Books) -> None:
     higher than before needs room; where a lease holds the EVSE below it, that lease goes first."""
     for row in rows:
         promises = row.promises
-        if not row.connected or promises.fallback_pending or not _free(row, turn.now_ms):
+        if not row.connected or not _free(row, turn.now_ms):
             continue
         confirmed_w = promises.fallback_w
         lifts = confirmed_w is None or row.share_w > confirmed_w
         held = promises.lease_due and row.effective_w(turn.now_ms) < row.base_w()
-        again = promises.fallback_due and not held
+        again = (promises.fallback_due or promises.fallback_pending) and not held
         if (row.share_w != confirmed_w or again) and (not lifts or books.room_w(row.key, None) >= row.share_w):
             _send(turn, row, books if lifts else None, row.share_w, None)
 

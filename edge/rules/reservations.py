@@ -13,7 +13,8 @@ from edge.rules.authorization import is_for
 from edge.rules.inputs import Knowledge, OrderReplied
 from edge.rules.orders import CancelReservation, ReserveEvse
 from edge.rules.requests import RequestReply, ReservationAsked, ReservationCancelled
-from edge.rules.state import FacilityState, OpenOrder, Reservation
+from edge.rules.state import FacilityState, OpenOrder
+from edge.rules.state_queueing import Reservation
 from edge.rules.turn import Turn
 from shared.clock import DAY_MS
 from shared.events import EvseReserved, ReservationEnded

@@ -10,6 +10,7 @@ from typing import Any
 
 from edge.rules.inputs import Matches
 from edge.rules.reckoning import Numbers, Readings, StateChange
+from edge.rules.state_queueing import LocalListState, Refused, Reservation, Waiting, Withdrawal
 from shared.commands import Outcome
 from shared.devices import ArmPosition
 from shared.events import RunningCharge
@@ -87,7 +88,7 @@ class LaneState:
 @dataclass(slots=True)
 class ParkingSession:
     """``tokens``: those that its customer may charge with, with their groups. ``blocked``: its plate was blocked while
-    it was inside."""
+    it was inside. ``stepped_ms``: by how much the clock was moved since its entry, in all."""
 
     session_id: str
     plate: str
@@ -102,6 +103,7 @@ class ParkingSession:
     payment_references: list[str] = field(default_factory=list)
     tokens: dict[str, str] = field(default_factory=dict)
     blocked: bool = False
+    stepped_ms: int = 0
 
 
 @dataclass(slots=True)
@@ -134,7 +136,8 @@ class EvNeeds:
 @dataclass(slots=True)
 class StationState:
     """``connected`` is sensed; the rest is booked. ``statuses`` are by EVSE, made of those of its ``connectors``
-    (``1/2`` is the second of the first EVSE). ``quarantine_ms`` is how long the last quarantine was to be."""
+    (``1/2`` is the second of the first EVSE). ``quarantine_ms`` is how long the last quarantine was to be.
+    ``untimed``: our clock was moved, and it was not told the time since."""
 
     connected: bool = False
     ocpp_version: str = ""
@@ -147,6 +150,7 @@ class StationState:
     quarantined_until_ms: int = 0
     quarantine_ms: int = 0
     quarantine_reason: str = ""
+    untimed: bool = False
 
 
 @dataclass(slots=True)
@@ -173,14 +177,19 @@ class Target:
     reached: bool = False
 
 
+LAG_UNKNOWN_MS = 1 << 50
+
+
 @dataclass(slots=True)
 class TransactionState:
     """A charging transaction that has not ended. ``finished_ms`` is when the car stopped taking energy, if it has.
 
     ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
     takes all that it may. ``finished_ms`` follows from ``changes``. ``begun``: its Started message is here. ``closing``
-    is set when it is over but for messages lost on the way. ``rating_w`` is the EVSE's; None when not configured.
-    ``metered_ms`` is by the station's clock, ``power_heard_ms`` when that reading came, by ours.
+    is set when it is over but for messages lost on the way. ``steps_ms``: what our clock was moved by since it began;
+    all its times are by the clock of its beginning. ``rating_w`` is the EVSE's; None when not configured.
+    ``metered_ms`` is by the station's clock. ``lag_ms``: by how much its messages come later than it says, at the
+    least; ``power_heard_ms``: when that reading came or, had it come as promptly as the best, would have.
     """
 
     station_id: str
@@ -198,6 +207,7 @@ class TransactionState:
     soc_pct: int | None = None
     metered_ms: int = 0
     power_heard_ms: int = 0
+    lag_ms: int = LAG_UNKNOWN_MS
     taken_w: int | None = None
     begun: bool = False
     heard_ms: int = 0
@@ -210,6 +220,7 @@ class TransactionState:
     energy_wh: int | None = None
     departure_ms: int | None = None
     remote_start_id: int | None = None
+    steps_ms: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -239,7 +250,7 @@ class Promises:
     ``refuses_pause``: it rejected a limit of 0. ``fallback_due`` and ``lease_due``: to be sent again whatever was
     confirmed, because the station may have lost it. ``paused``: what was last asked of it is to give no energy, since
     ``turned_ms``; else since then energy. ``breach`` stands as long as it is in quarantine; readings from before
-    ``cleared_ms``, when the last one ended, are forgotten.
+    ``cleared_ms``, when the last one ended, are forgotten. ``fallback_ms``: when the fallback was last confirmed.
     """
 
     fallback_w: int | None = None
@@ -256,74 +267,11 @@ class Promises:
     turned_ms: int = 0
     breach: Breach | None = None
     cleared_ms: int = 0
+    fallback_ms: int = 0
 
-
-@dataclass(slots=True)
-class Waiting:
-    """A place in the line for a charger. ``connector`` empty: any that fits."""
-
-    waiting_id: str
-    plate: str
-    connector: str
-    joined_ms: int
-
-
-@dataclass(slots=True)
-class Reservation:
-    """An EVSE kept until an instant for a token, or for the car of ``plate``. ``number`` is the station's name for it,
-    ``waiting_id`` whose turn in the line it is. ``told``: its station may hold it too; ``due``: it is to be told, as
-    soon as it is there."""
-
-    reservation_id: str
-    number: int
-    station_id: str
-    evse_id: int
-    id_token: str
-    plate: str
-    until_ms: int
-    waiting_id: str = ""
-    told: bool = False
-    due: bool = True
-
-
-@dataclass(slots=True)
-class Refused:
-    """Someone was not let charge; see ``ChargingRefused``."""
-
-    at_ms: int
-    station_id: str
-    evse_id: int | None
-    id_token: str
-    status: str
-    reason: str
-
-
-@dataclass(slots=True)
-class Withdrawal:
-    """A reservation that was cancelled and that its station may still hold, to its time at the latest. ``due``: it is
-    to be told, as soon as it is there; ``order_id`` is what it was last told by."""
-
-    station_id: str
-    number: int
-    until_ms: int
-    order_id: str = ""
-    due: bool = True
-
-
-@dataclass(slots=True)
-class LocalListState:
-    """The local list of a station: what was last sent (``in_flight`` is that order until it is answered) and, when
-    ``known``, what the station holds, group by token. ``refused``: it keeps no list. ``in_step_with`` is sensed: the
-    ``tokens_version`` that it was last compared with."""
-
-    version: int = 0
-    tokens: dict[str, str] = field(default_factory=dict)
-    sent: dict[str, str] = field(default_factory=dict)
-    sent_ms: int = 0
-    in_flight: str = ""
-    known: bool = False
-    refused: bool = False
-    in_step_with: int = -1
+    def resting_w(self) -> int:
+        """What it falls back to without any lease, as far as it was told."""
+        return max(self.fallback_w or 0, *self.fallback_pending.values(), 0)
 
 
 @dataclass(slots=True)
@@ -350,7 +298,9 @@ class FacilityState:
     """``load_heard_ms`` is sensed: when the building's meter last spoke. ``asks`` and ``stops`` are sensed: by
     transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it stops. A
     restart forgets them and loses nothing by it: all stations come back then, whoever comes back is asked about all
-    that runs there, and a stop that is due is asked for again at once."""
+    that runs there, and a stop that is due is asked for again at once. ``clock_asks`` is sensed: when each station was
+    asked for a message that is answered with the time. ``clock_off_ms``: how far the wall clock is ahead of the time
+    lived, when it was moved and the box has not followed yet."""
 
     log_id: str
     head: int = 0
@@ -382,24 +332,27 @@ class FacilityState:
     commands: dict[str, CommandState] = field(default_factory=dict)
     building_load_w: int | None = None
     load_heard_ms: int = 0
+    clock_off_ms: int = 0
+    clock_asks: dict[str, int] = field(default_factory=dict)
     sampled_ms: int = 0
     settled_ms: int = 0
+    look_ms: int = 0
 
     def lane(self, lane_id: str) -> LaneState:
         """The state of a lane, new when it was never heard of."""
-        return self.lanes.setdefault(lane_id, LaneState())
+        return self.lanes.get(lane_id) or self.lanes.setdefault(lane_id, LaneState())
 
     def station(self, station_id: str) -> StationState:
         """The state of a station, new when it was never heard of."""
-        return self.stations.setdefault(station_id, StationState())
+        return self.stations.get(station_id) or self.stations.setdefault(station_id, StationState())
 
     def local_list(self, station_id: str) -> LocalListState:
         """The local list of a station, new when none was ever sent."""
-        return self.local_lists.setdefault(station_id, LocalListState())
+        return self.local_lists.get(station_id) or self.local_lists.setdefault(station_id, LocalListState())
 
     def promise(self, station_id: str, evse_id: int) -> Promises:
         """The promises at one EVSE, none when nothing was ever sent."""
-        return self.promises.setdefault(evse_key(station_id, evse_id), Promises())
+        return self.promises.get(key := evse_key(station_id, evse_id)) or self.promises.setdefault(key, Promises())
 
 
 def evse_key(station_id: str, evse_id: int) -> str:

@@ -1,6 +1,6 @@
 """Stations that break the protocol are kept out for a while, longer each time; a person may end it."""
 
-from edge.rules.inputs import Misbehaved, ReleaseAsked
+from edge.rules.quarantine_requests import Misbehaved, ReleaseAsked
 from edge.rules.state import FacilityState
 from edge.rules.turn import Turn
 from shared.clock import DAY_MS, HOUR_MS, MINUTE_MS

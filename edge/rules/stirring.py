@@ -3,12 +3,16 @@ whatever changes no promise, wait for the next."""
 
 from typing import Any
 
+from edge.rules import fold_lanes
 from edge.rules.books import OBEDIENCE_PCT, in_force
+from edge.rules.resting import TICK_MS
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import (
     BuildingLoadChanged,
     ChargingStateChanged,
+    ClockDiffers,
+    ClockStepped,
     DaemonStarted,
     EvNeedsReported,
     EvseCapped,
@@ -18,6 +22,7 @@ from shared.events import (
     StationBooted,
     StationConnected,
     StationDisconnected,
+    StationTimed,
     TargetSet,
     TransactionAuthorized,
     TransactionClosing,
@@ -32,6 +37,8 @@ _STIRS = frozenset(
     for kind in (
         BuildingLoadChanged,
         ChargingStateChanged,
+        ClockDiffers,
+        ClockStepped,
         DaemonStarted,
         EvNeedsReported,
         EvseCapped,
@@ -41,6 +48,7 @@ _STIRS = frozenset(
         StationBooted,
         StationConnected,
         StationDisconnected,
+        StationTimed,
         TargetSet,
         TransactionAuthorized,
         TransactionClosing,
@@ -49,16 +57,31 @@ _STIRS = frozenset(
     )
 )
 """What promises are looked at for at once."""
+_OF_LANES = frozenset(kind.__name__ for kind in fold_lanes.FOLDS)
 
 
-def due(turn: Turn) -> bool:
-    """Whether what this turn booked, or the time since the last look, asks for a look at all promises."""
-    facility = turn.knowledge.facility
-    if facility is None or not 0 <= turn.now_ms - turn.state.settled_ms < QUIET_MS:
+def due(turn: Turn, *, by_timer: bool) -> bool:
+    """Whether all promises are looked at now: because it is time, because of what this turn booked, or because some
+    input came (``by_timer``: none did) and the last look is a while ago."""
+    facility, since_ms = turn.knowledge.facility, turn.now_ms - turn.state.settled_ms
+    if facility is None or since_ms < 0 or turn.now_ms >= turn.state.look_ms:
+        return True
+    if since_ms >= (TICK_MS if by_timer else QUIET_MS) and (not by_timer or matters(turn)):
         return True
     if turn.now_ms - turn.state.sampled_ms >= facility.power.sample_s * SECOND_MS:
         return True
     return any(e.type in _STIRS or (e.type == "EnergyMetered" and _over(turn, e.body)) for e in turn.entries)
+
+
+def matters(turn: Turn) -> bool:
+    """Whether this turn booked anything that promises may hang on. What happens in a lane is not part of it: its fold
+    changes nothing that a look reads."""
+    return any(e.type not in _OF_LANES for e in turn.entries)
+
+
+def put_off(turn: Turn) -> None:
+    """Leave what came to a look that is soon."""
+    turn.state.look_ms = min(turn.state.look_ms, turn.state.settled_ms + TICK_MS)
 
 
 def _over(turn: Turn, reading: dict[str, Any]) -> bool:

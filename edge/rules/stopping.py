@@ -124,7 +124,7 @@ def deadlines(state: FacilityState, _knowledge: Knowledge) -> Iterator[int]:
             continue
         again_ms = state.stops.get(key)
         if again_ms is None and running.session_id is None:
-            yield running.started_ms + UNPAID_MS
+            yield running.started_ms + sum(running.steps_ms) + UNPAID_MS
         elif again_ms is not None and _stop_reason(running, again_ms):
             yield again_ms
 
@@ -156,6 +156,6 @@ def _stop_reason(running: TransactionState, now_ms: int) -> str:
         return "right-ended"
     if running.target is not None and running.target.reached:
         return "target"
-    if running.session_id is None and now_ms >= running.started_ms + UNPAID_MS:
+    if running.session_id is None and now_ms >= running.started_ms + sum(running.steps_ms) + UNPAID_MS:
         return "unpaid"
     return ""

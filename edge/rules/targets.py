@@ -4,28 +4,25 @@ from dataclasses import replace
 
 from edge.rules.allocation import Request
 from edge.rules.books import Books, Site
-from edge.rules.budget import budget
+from edge.rules.budget import ahead_ms, budget
 from edge.rules.demand import request, takes_energy
 from edge.rules.phases import load_w
 from edge.rules.policies import POLICIES
 from edge.rules.turn import Turn
-from shared.clock import SECOND_MS
 from shared.facilities import Facility
 
 
 def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> dict[str, int]:
     """Watts wanted at each EVSE that can be told. What cannot be told, or does not obey, is taken off the budget at its
-    worst."""
+    worst. While our clock is about to follow the wall clock, all come back to their fallbacks."""
     told, room_w = [], [_least_w(turn, facility)] * len(rows[0].weights)
     for row in rows:
-        if (
-            row.connected
-            and row.promises.fallback_w is not None
-            and row.disobeying_w() <= row.effective_w(turn.now_ms)
-        ):
+        if _can_be_told(turn, row):
             told.append(row)
         else:
             _take(room_w, row, _reserved_w(row, books))
+    if turn.state.clock_off_ms:
+        return {r.key: min(r.promises.resting_w(), turn.state.caps.get(r.key, r.base_w())) for r in told}
     requests = [request(turn.state, r, r.transaction) for r in told if r.transaction is not None and takes_energy(r)]
     wanted_w = {r.name: r.wanted_w for r in requests}
     idle_w = {r.key: min(r.base_w(), turn.state.caps.get(r.key, r.base_w())) for r in told if r.key not in wanted_w}
@@ -41,11 +38,18 @@ def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> d
     return {r.key: found[r.key] if _pauses(r) else max(found[r.key], r.evse.minimum_w) for r in told}
 
 
+def _can_be_told(turn: Turn, row: Site) -> bool:
+    """Whether a lease means something at an EVSE: its station is there, has a fallback, obeys, and has our time."""
+    known = turn.state.stations.get(row.station_id)
+    timed = known is None or not known.untimed
+    obeys = row.disobeying_w() <= row.effective_w(turn.now_ms)
+    return row.connected and row.promises.fallback_w is not None and obeys and timed
+
+
 def _least_w(turn: Turn, facility: Facility) -> int:
     """What is to be shared out: the least that the budget will be while a lease of now may last, so that limits come
     down in time for a peak window."""
-    power = facility.power
-    until_ms = turn.now_ms + (power.lease_s + power.renew_s + 4 * power.drift_s) * SECOND_MS
+    until_ms = turn.now_ms + ahead_ms(facility.power)
     return budget(turn.state, facility, turn.now_ms).least_w(turn.now_ms, until_ms)
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from edge.rules import reservations
 from edge.rules.inputs import Knowledge
 from edge.rules.requests import RequestReply, ReservationAsked, WaitAsked, WaitCancelled
-from edge.rules.state import FacilityState, TransactionState, Waiting
+from edge.rules.state import FacilityState, TransactionState
+from edge.rules.state_queueing import Waiting
 from edge.rules.turn import Turn
 from shared.clock import MINUTE_MS, SECOND_MS
 from shared.events import WaitingJoined, WaitingLeft

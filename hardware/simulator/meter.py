@@ -5,9 +5,15 @@ two cannot be wrong alike. Modbus TCP on a socket, RTU on a pty; only what a met
 import asyncio
 import struct
 from enum import StrEnum
+from math import cos, pi
 
 from hardware.simulator.pty_line import PtyLine
+from shared.clock import MINUTE_MS, Clock, to_local
+from shared.facilities import BuildingLoad
 
+LOAD_REGISTER = 52
+"""Where ``live_in`` shows the load: int32, watts."""
+_STEP_W = 5_000
 READS = {3: "holding", 4: "input"}
 _RTU_REQUEST_BYTES = 8
 _ILLEGAL_FUNCTION, _ILLEGAL_ADDRESS = 1, 2
@@ -83,22 +89,56 @@ async def serve_tcp(meter: SimulatedMeter, host: str, port: int) -> asyncio.Serv
     return await asyncio.start_server(talk, host, port)
 
 
-class MeterLine:
-    """Modbus RTU for one meter, on a pty that lies at a path."""
+class Rtu:
+    """One meter's end of a line that carries RTU frames, whatever the line is."""
 
-    def __init__(self, meter: SimulatedMeter, path: str) -> None:
+    def __init__(self, meter: SimulatedMeter) -> None:
         self._meter = meter
         self._heard = b""
-        self.line = PtyLine(path, on_bytes=self._hear)
 
-    def _hear(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> bytes:
+        """What it says to the requests that ``data`` completes; a damaged one is not answered."""
         self._heard += data
+        said = b""
         while len(self._heard) >= _RTU_REQUEST_BYTES:
             frame, self._heard = self._heard[:_RTU_REQUEST_BYTES], self._heard[_RTU_REQUEST_BYTES:]
             if int.from_bytes(frame[-2:], "little") != crc16(frame[:-2]):
                 self._heard = b""
-                return
+                break
             answer = self._meter.answer(frame[0], frame[1:-2])
             if answer is not None:
                 told = frame[:1] + answer
-                self.line.send(told + crc16(told).to_bytes(2, "little"))
+                said += told + crc16(told).to_bytes(2, "little")
+        return said
+
+
+class MeterLine:
+    """Modbus RTU for one meter, on a pty that lies at a path."""
+
+    def __init__(self, meter: SimulatedMeter, path: str) -> None:
+        self._rtu = Rtu(meter)
+        self.line = PtyLine(path, on_bytes=self._hear)
+
+    def _hear(self, data: bytes) -> None:
+        self.line.send(self._rtu.feed(data))
+
+
+def load_w(building: BuildingLoad, at_ms: int, zone: str) -> int:
+    """What a building draws in the course of a day: from a quarter of its most, at two in the morning, to nine tenths
+    of its most twelve hours later."""
+    local = to_local(at_ms, zone)
+    of_day = cos((local.hour + local.minute / 60 - 14) * pi / 12)
+    return round(building.load_w_max * (0.575 + 0.325 * of_day) / _STEP_W) * _STEP_W
+
+
+async def live_in(building: BuildingLoad, path: str, zone: str, clock: Clock) -> None:
+    """A meter on a serial line at a path, in a building that lives its days; until cancelled."""
+    meter = SimulatedMeter()
+    line = MeterLine(meter, path).line
+    line.plug_in()
+    try:
+        while True:
+            meter.shows(LOAD_REGISTER, load_w(building, clock.now_ms(), zone), "i")
+            await asyncio.sleep(clock.real_s(MINUTE_MS))
+    finally:
+        line.unplug()

@@ -19,6 +19,7 @@ class Allowance:
 
     def __init__(self, facility: Facility) -> None:
         power = facility.power
+        self.facility = facility
         self._power = power
         self._zone = ZoneInfo(facility.zone)
         self._grace_ms = (power.lease_s + power.renew_s + 5 * power.drift_s) * 1000
@@ -43,6 +44,10 @@ class Allowance:
         if unwatched_w != self._unwatched_w:
             self._unwatched_w = unwatched_w
             self._note(at_ms)
+
+    def step(self, by_ms: int) -> None:
+        """The clock moved."""
+        self._ceilings = [(at_ms + by_ms if at_ms else 0, ceiling_w) for at_ms, ceiling_w in self._ceilings]
 
     def _note(self, at_ms: int) -> None:
         self._ceilings.append((at_ms, self._ceiling_w(self._load_w) - self._unwatched_w))

@@ -5,19 +5,27 @@ and not refused, until one sent later was accepted; it forgets a lease up to ``d
 a lease it takes its fallback; without a fallback, its rating, if a car is being charged there. One that refused limits
 and is away may do anything and nothing that is sent prevents it: its rating is taken off what the others are allowed,
 once what they were promised before has run out.
+
+Stations follow a clock that was moved when they are next told the time. Until then a lease may end by either clock, and
+one that had not ended when the clock moved is never taken to hold. One that had stays ended. How the clock moved while
+the box was off (``by_ms`` None) no log tells.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import ceil
 
 from provisioning.audit.power_allowance import Allowance
 from provisioning.audit.power_lines import line_loads_w
 from shared.events import (
     BuildingLoadChanged,
+    ClockStepped,
     Event,
     LimitAnswered,
     LimitSent,
     StationConnected,
     StationDisconnected,
+    StationTimed,
     TransactionAuthorized,
     TransactionEnded,
     TransactionStarted,
@@ -31,6 +39,7 @@ class _Sent:
     limit_w: int
     until_ms: int | None
     accepted: bool = False
+    doubtful: bool = False
 
 
 @dataclass
@@ -40,6 +49,30 @@ class _Outlet:
     charging: set[str] = field(default_factory=set)
     refused: bool = False
     away: bool = True
+    behind_ms: list[int] = field(default_factory=list)
+
+    def send(self, event: LimitSent) -> None:
+        """A station that was not told of a step has any of the clocks since it was."""
+        until_ms = event.until_ms
+        if until_ms is not None:
+            until_ms += max([0, *self.behind_ms])
+        doubtful = bool(self.behind_ms) and until_ms is not None
+        self.sent.append(_Sent(event.request_id, event.limit_w, until_ms, doubtful=doubtful))
+
+    def hear(self, event: StationConnected | StationDisconnected | StationTimed) -> None:
+        """Its station came, went, or was told the time."""
+        if isinstance(event, StationTimed):
+            self.behind_ms = []
+        else:
+            self.away = isinstance(event, StationDisconnected)
+
+    def step(self, by_ms: int, before_ms: int, drift_ms: int) -> None:
+        """The clock moved, from ``before_ms`` on."""
+        self.behind_ms = [by_ms, *(ms + by_ms for ms in self.behind_ms)]
+        self.sent = [s for s in self.sent if s.until_ms is None or before_ms <= s.until_ms + drift_ms]
+        for sent in self.sent:
+            if sent.until_ms is not None:
+                sent.until_ms, sent.doubtful = max(sent.until_ms, sent.until_ms + by_ms), True
 
     def answer(self, request_id: int, outcome: str) -> None:
         found = next((s for s in self.sent if s.request_id == request_id), None)
@@ -59,9 +92,9 @@ class _Outlet:
         leases = [s for s in self.sent if s.until_ms is not None]
         possible = [s.limit_w for s in leases if s.until_ms is not None and at_ms <= s.until_ms + drift_ms]
         # What was sent after the last accepted one may have taken its place: all of them must hold.
-        last = next((s.request_id for s in reversed(leases) if s.accepted), None)
+        last = next((s.request_id for s in reversed(leases) if s.accepted and not s.doubtful), None)
         held = last is not None and all(
-            s.until_ms is not None and at_ms <= s.until_ms - drift_ms for s in leases if s.request_id >= last
+            s.until_ms is not None and at_ms < s.until_ms - drift_ms for s in leases if s.request_id >= last
         )
         if not held:
             possible.append(self._unleased_w())
@@ -76,14 +109,14 @@ class _Outlet:
 
     @property
     def unwatched(self) -> bool:
-        return self.refused and self.away
+        return self.refused and self.away and not any(s.accepted for s in self.sent if s.until_ms is None)
 
     @property
     def fallback_w(self) -> int:
         return max((s.limit_w for s in self.sent if s.until_ms is None), default=0)
 
     def lapses(self, drift_ms: int) -> set[int]:
-        return {s.until_ms - drift_ms + 1 for s in self.sent if s.until_ms is not None}
+        return {s.until_ms - drift_ms for s in self.sent if s.until_ms is not None}
 
 
 def _book_outlet(
@@ -92,7 +125,7 @@ def _book_outlet(
 ) -> None:
     match event:
         case LimitSent():
-            outlet.sent.append(_Sent(event.request_id, event.limit_w, event.until_ms))
+            outlet.send(event)
         case LimitAnswered():
             outlet.answer(event.request_id, event.outcome)
         case TransactionStarted() if event.session_id is not None or event.offline:
@@ -114,13 +147,13 @@ class PowerBook:
         self.over_at_ms = 0
         self._drift_ms = facility.power.drift_s * 1000
         self._outlets = {(s.station_id, e.evse_id): _Outlet(e.rating_w) for s in facility.stations for e in s.evses}
-        self._facility = facility
         self._allowance = Allowance(facility)
         self._last_ms = 0
 
     def take(self, event: Event, at_ms: int) -> None:
         """Account for the time since the event before, then for the event itself."""
-        self._look_between(self._last_ms, at_ms)
+        by_ms = (event.by_ms or 0) if isinstance(event, ClockStepped) else 0
+        self._look_between(self._last_ms, at_ms - by_ms)
         self._book(event, at_ms)
         self._allowance.unwatched_draw(sum(x.rating_w for x in self._outlets.values() if x.unwatched), at_ms)
         self._look(at_ms)
@@ -130,18 +163,28 @@ class PowerBook:
         """The most that one EVSE that keeps its word may draw at an instant, by what was told so far."""
         return self._outlets[station_id, evse_id].worst_w(at_ms, self._drift_ms)
 
+    def charging(self, station_id: str, evse_id: int) -> bool:
+        """Whether a car is being charged there, by what was told so far."""
+        return bool(self._outlets[station_id, evse_id].charging)
+
     def _book(self, event: Event, at_ms: int) -> None:
         match event:
             case LimitSent() | LimitAnswered() | TransactionStarted() | TransactionAuthorized() | TransactionEnded():
                 found = self._outlets.get((event.station_id, event.evse_id))
                 if found is not None:
                     _book_outlet(found, event)
-            case StationConnected() | StationDisconnected():
-                for (station_id, _), outlet in self._outlets.items():
-                    if station_id == event.station_id:
-                        outlet.away = isinstance(event, StationDisconnected)
+            case StationConnected() | StationDisconnected() | StationTimed():
+                for outlet in (x for (name, _), x in self._outlets.items() if name == event.station_id):
+                    outlet.hear(event)
+            case ClockStepped(by_ms=int(by_ms)):
+                self._step(by_ms, at_ms)
             case BuildingLoadChanged():
                 self._allowance.building_draws(event.load_w, at_ms)
+
+    def _step(self, by_ms: int, at_ms: int) -> None:
+        for outlet in self._outlets.values():
+            outlet.step(by_ms, at_ms - by_ms, self._drift_ms)
+        self._allowance.step(by_ms)
 
     def _look_between(self, after_ms: int, before_ms: int) -> None:
         instants = {at for outlet in self._outlets.values() for at in outlet.lapses(self._drift_ms)}
@@ -151,16 +194,21 @@ class PowerBook:
                 self._look(at_ms)
 
     def _look(self, at_ms: int) -> None:
-        worst_w = {
-            name: 0 if outlet.unwatched else outlet.worst_w(at_ms, self._drift_ms)
-            for name, outlet in self._outlets.items()
-        }
-        total_w = sum(worst_w.values())
-        if total_w > self.worst_w_max:
-            self.worst_w_max = total_w
-        fallbacks_w = sum(x.fallback_w for x in self._outlets.values() if not x.unwatched)
-        allowed_w = self._allowance.at_w(at_ms, at_least_w=fallbacks_w)
-        lines_w = line_loads_w(self._facility, worst_w)
-        over_w = max([total_w - allowed_w, *(int(line_w - allowed_w / 3) for line_w in lines_w)])
+        watched = {name: outlet for name, outlet in self._outlets.items() if not outlet.unwatched}
+        worst_w = dict.fromkeys(self._outlets, 0) | {n: x.worst_w(at_ms, self._drift_ms) for n, x in watched.items()}
+        fallbacks_w = dict.fromkeys(self._outlets, 0) | {n: x.fallback_w for n, x in watched.items()}
+        self.worst_w_max = max(self.worst_w_max, sum(worst_w.values()))
+        over_w = excess_w(self._allowance, worst_w, fallbacks_w, at_ms)
         if over_w > self.over_w_max:
             self.over_w_max, self.over_at_ms = over_w, at_ms
+
+
+def excess_w(
+    allowance: Allowance, drawn_w: Mapping[tuple[str, int], int], fallbacks_w: Mapping[tuple[str, int], int], at_ms: int
+) -> int:
+    """By how much EVSEs that draw so much are above what is allowed, in all or on one line; negative when they are not.
+    Nobody can bring them below their fallbacks, so those are allowed where they fit the site."""
+    rows = [(1, sum(drawn_w.values()), sum(fallbacks_w.values()))]
+    lines = zip(line_loads_w(allowance.facility, drawn_w), line_loads_w(allowance.facility, fallbacks_w), strict=True)
+    rows += [(3, int(line_w), ceil(fallback_w)) for line_w, fallback_w in lines]
+    return max(load_w - allowance.at_w(at_ms, at_least_w=least_w * share) // share for share, load_w, least_w in rows)

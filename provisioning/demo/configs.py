@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.demo.facilities import CUSTOMERS, SITES, with_new_passwords
+from hardware.simulator.meter import LOAD_REGISTER
+from provisioning.demo.facilities import CUSTOMERS, METERED, SITES, with_new_passwords
 from provisioning.demo.places import Ports, Secrets, Wires, web
 from provisioning.local.errors import SetupError
 from provisioning.local.ports import HOST
@@ -77,6 +78,8 @@ class Configs:
             "gpio": {"factory": "mock", "wire": self.wires.pins(facility_id)},
             "lanes": self.wires.lanes(facility_id),
         }
+        if facility_id in METERED:
+            table["meter"] = {"url": self.wires.meter(facility_id), "register": LOAD_REGISTER, "type": "int32"}
         write_private(folder / "edge.toml", toml(table))
         return folder / "edge.toml"
 
@@ -106,5 +109,6 @@ class Configs:
             "wire": self.wires.pins(facility_id),
             "behaviours": DISOBEYING,
             "versions": OLDER,
+            "meter": self.wires.meter(facility_id) if facility_id in METERED else None,
             "lanes": [{"lane_id": lane_id, **wiring} for lane_id, wiring in lanes.items()],
         }

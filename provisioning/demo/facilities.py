@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shared.facilities import (
+    BuildingLoad,
     ChargerLevel,
     ConnectorType,
     Evse,
@@ -24,6 +25,8 @@ from shared.facilities import (
 
 ZONE = "America/New_York"
 BUDGET_W = 400_000
+BUILDING = BuildingLoad(grid_w=520_000, load_w_max=160_000, silent_s=120)
+"""On the grid connection of the second site: its chargers have 350 kW when the worst is assumed."""
 LEVEL2_W, LEVEL2_MINIMUM_W = 11_000, 1_440
 FAST_W, FAST_MINIMUM_W = 150_000, 5_000
 CUSTOMERS = 240
@@ -42,6 +45,7 @@ class Site:
     address: str
     latitude: float
     longitude: float
+    building: BuildingLoad | None = None
 
 
 SITES = (
@@ -52,9 +56,11 @@ SITES = (
         "1500 Arch St, Philadelphia, PA 19102",
         39.9549,
         -75.1657,
+        BUILDING,
     ),
 )
 FACILITY_IDS = tuple(site.facility_id for site in SITES)
+METERED = frozenset(site.facility_id for site in SITES if site.building is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +109,7 @@ def facility(site: Site, passwords: Mapping[str, Password]) -> Facility:
             _station(station_id, space, passwords[station_id])
             for station_id, space in zip(station_ids(), ev_spaces, strict=True)
         ),
-        power=PowerSettings(budget_w=BUDGET_W),
+        power=PowerSettings(budget_w=BUDGET_W, building=site.building),
     )
 
 

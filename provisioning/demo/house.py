@@ -34,6 +34,7 @@ Route = Callable[[str, str], str]
 """The name of a way, such as "Cloud and broker", and an address; the address to use instead."""
 PATIENCE_REAL_S = 60.0
 MIGRATE_TIMEOUT_REAL_S = 120.0
+UPLOAD_TIMEOUT_REAL_S = 90.0
 PAGE_TOKEN_TTL_S = 30 * 24 * 3600
 _PREPARED = "prepared"
 _POLL_REAL_S = 0.05
@@ -61,7 +62,7 @@ class House:
         self._postgres = Postgres(state.folder / "postgres")
         self._broker = Broker(state.folder / "broker", facility_ids=FACILITY_IDS)
         self._facilities = configs.facilities(state)
-        self._edges: dict[str, Program] = {}
+        self._uploads: tuple[Program, ...] = ()
 
     def open(self, seed_number: int) -> None:
         """Start everything, fill an empty cloud, and let the drivers come. Raises SetupError."""
@@ -108,12 +109,13 @@ class House:
         boxes = {
             name: files.edge(name, self._route(f"{name} and broker", self._broker.url(name))) for name in FACILITY_IDS
         }
-        self._edges = programs.edges(boxes, {name: facility.name for name, facility in self._facilities.items()})
+        edges = programs.edges(boxes, {name: facility.name for name, facility in self._facilities.items()})
+        self._uploads = tuple(programs.upload(name, config) for name, config in boxes.items())
         starting = [
             programs.stripe(self.state.subfolder("stripe")),
             programs.mailbox(self.state.folder / "mailbox"),
             *(programs.cloud(process, self._addresses) for process in ("api", "link", "worker")),
-            *self._edges.values(),
+            *edges.values(),
         ]
         for program in starting:
             self.stack.start(program)
@@ -226,10 +228,14 @@ class House:
         except sqlite3.Error as error:
             raise SetupError(f"a facility's log cannot be read: {error}") from error
 
-    def start_edges(self) -> None:
-        """Start the boxes on site again, after ``stack.release(Stage.EDGE)``."""
-        for program in self._edges.values():
-            self.stack.start(program)
+    def hand_over(self) -> None:
+        """Stop the boxes on site and carry what they wrote last to the cloud. Raises SetupError."""
+        self.stack.release(Stage.EDGE)
+        for upload in self._uploads:
+            upload.child.start()
+        for upload in self._uploads:
+            if not upload.child.wait(UPLOAD_TIMEOUT_REAL_S) or upload.child.exit_code != 0:
+                raise SetupError(f"{upload.name} was not handed over: {upload.last_words()} (log: {upload.child.log})")
 
     def close(self) -> None:
         """Stop everything, from above; the data is kept."""

@@ -15,7 +15,6 @@ from provisioning.demo.summary import Run, Site, summary
 from provisioning.local.errors import SetupError
 
 DRAIN_TIMEOUT_REAL_S = 90.0
-TRIES = 5
 _TEND_REAL_S = 0.1
 _TELL_EVERY_REAL_S = 15.0
 
@@ -91,23 +90,15 @@ class Measurement:
         }
 
     def _drain(self, cloud: Cloud, drain_real_s: float) -> bool:
-        """Bring both sides together and the boxes to rest. A box that writes a last event while it is stopped is
-        started again to hand it over; False when that, or a job, takes too long."""
+        """Bring both sides together and the boxes to rest; False when that, or a job, takes too long."""
         give_up = time.monotonic() + drain_real_s
-        for _ in range(TRIES):
-            while not (cloud.holds(self._house.log_heads()) and cloud.jobs() == 0):
-                if time.monotonic() > give_up:
-                    return False
-                self._tend()
-            self._house.stack.release(Stage.EDGE)
-            if cloud.holds(self._house.log_heads()) and self._jobs_end(cloud, give_up):
-                return True
-            self._house.start_edges()
-        return False
+        drained = self._wait_until(lambda: cloud.holds(self._house.log_heads()) and cloud.jobs() == 0, give_up)
+        self._house.hand_over()
+        return drained and self._wait_until(lambda: cloud.jobs() == 0, give_up)
 
-    def _jobs_end(self, cloud: Cloud, give_up: float) -> bool:
-        while cloud.jobs():
-            if time.monotonic() > give_up:
+    def _wait_until(self, holds: Callable[[], bool], give_up_real_s: float) -> bool:
+        while not holds():
+            if time.monotonic() > give_up_real_s:
                 return False
             self._tend()
         return True

@@ -97,6 +97,10 @@ class Wires:
         """The Unix socket that moves a facility's pins."""
         return str(self._folder / facility_id / "pins")
 
+    def meter(self, facility_id: str) -> str:
+        """The serial line of a building's meter."""
+        return str(self._folder / facility_id / "meter")
+
     def lanes(self, facility_id: str) -> dict[str, dict[str, object]]:
         """The wiring of a facility's lanes, as the configuration files have it."""
         return {

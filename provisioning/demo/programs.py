@@ -124,6 +124,11 @@ class Programs:
             for facility_id in FACILITY_IDS
         }
 
+    def upload(self, facility_id: str, config: Path) -> Program:
+        """Carries what a stopped box's file still holds to the cloud, and ends."""
+        child = self._child(f"upload-{facility_id}", ["upload", "--config", str(config), "--within", "60"], {})
+        return Program(f"What {facility_id} still holds", child, Stage.EDGE, lambda: True)
+
     def world(self, config: Path) -> Program:
         child = self._child("world", ["world", "--config", str(config)], {})
         return Program("Drivers and cars", child, Stage.WORLD, lambda: True)

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from edge.rules import facility
+from edge.rules.clock_inputs import ClockRead, ClockTaken, TakeClock
 from edge.rules.inputs import (
     NO_MATCHES,
     Answer,
@@ -25,7 +26,7 @@ from edge.rules.inputs import (
     Ticked,
     TransactionReported,
 )
-from edge.rules.knowledge import StandingSeen
+from edge.rules.knowledge import Learned, StandingSeen
 from provisioning.simulation.disk import Disk
 from provisioning.simulation.happenings import Heard, LimitTold, Logged
 from provisioning.simulation.surroundings import Surroundings
@@ -35,6 +36,7 @@ from shared.devices import PlateRead
 from shared.events import Entry, parse_event
 from shared.sync import SyncEntry
 
+STEP_MIN_MS = 2_000
 RINGS_MAX = 50
 """A deadline that its own tick does not move keeps the daemon busy for ever."""
 
@@ -57,7 +59,8 @@ class Doom:
 
 
 class Box:
-    """``obey`` takes setpoints; what begins with ``on_`` is called as its name says. ``life`` counts the crashes."""
+    """``obey`` takes setpoints; what begins with ``on_`` is called as its name says. ``life`` counts the crashes.
+    ``wall_off_ms``: how far the wall clock is ahead of ``clock``, by which the box lives."""
 
     def __init__(self, around: Surroundings, facility_id: str, disk: Disk, clock: LocalClock) -> None:
         self.facility_id = facility_id
@@ -65,12 +68,14 @@ class Box:
         self.clock = clock
         self.up = False
         self.frozen = False
+        self.wall_off_ms = 0
         self.doom: Doom | None = None
         self.state = facility.new_state(disk.log_id)
         self.knowledge = Knowledge()
         self.obey: Callable[[Setpoint], None] = lambda _setpoint: None
         self.on_started: list[Callable[[], None]] = []
         self.on_crashed: Callable[[], None] = lambda: None
+        self.on_stepped: Callable[[int], None] = lambda _by_ms: None
         self.on_appended: Callable[[], None] = lambda: None
         self._around = around
         self._unwritten: list[Entry] = []
@@ -89,6 +94,7 @@ class Box:
         self.state = self.disk.rebuild()
         self.knowledge = self.disk.decisions.knowledge()
         self.give(Started("simulated"))
+        self.look_at_clock()
         for started in self.on_started:
             started()
 
@@ -121,7 +127,7 @@ class Box:
             self.knowledge = self.disk.decisions.knowledge()
         heard = tuple(found for entry in entries if (found := parse_decision(entry.body)) is not None)
         self._around.auditor.tell(Heard(self.facility_id, log_id, heard, complete))
-        self.give(Ticked())
+        self.give(Learned())
         self.look_at_standings()
 
     def look_at_standings(self) -> None:
@@ -130,10 +136,25 @@ class Box:
             self.give(StandingSeen(plate))
 
     def look_at_clock(self) -> None:
-        """The clock may have jumped: whoever waits for it looks again."""
-        self._armed_ms = None
-        if self.up:
+        """Compare the wall clock, which may have been moved, with the time lived: a small difference is followed, of a
+        big one the rules are told."""
+        if self.up and abs(self.wall_off_ms) < STEP_MIN_MS:
+            self._follow_wall()
             self._arm_timer()
+        elif self.up:
+            self.give(ClockRead(self.wall_off_ms))
+
+    def _follow_wall(self) -> int:
+        by_ms, self.wall_off_ms = self.wall_off_ms, 0
+        self.clock.offset_ms += by_ms
+        self.on_stepped(by_ms)
+        self._armed_ms = None
+        return by_ms
+
+    def _take_clock(self) -> None:
+        """A box that dies before this is on record lives by the old time again."""
+        if self.up and not self.frozen and self.doom is None and self.wall_off_ms:
+            self.give(ClockTaken(self._follow_wall()))
 
     def _matched(self, given: Input) -> Input:
         match given:
@@ -166,6 +187,8 @@ class Box:
         for setpoint in setpoints:
             if isinstance(setpoint, LimitSetpoint):
                 self._around.auditor.tell(LimitTold(self.facility_id, setpoint.request_id, setpoint.limit_w))
+            if isinstance(setpoint, TakeClock):
+                self._around.universe.after(0, self._take_clock)
             self.obey(setpoint)
 
     def _arm_timer(self) -> None:

@@ -48,6 +48,15 @@ class Believed:
 
 
 @dataclass(frozen=True, slots=True)
+class Commanded:
+    """A person's command is at a facility's door, perhaps not for the first time."""
+
+    facility_id: str
+    command_id: str
+    in_time: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ArmTold:
     """A barrier was told where its arm should be; ``under`` is whether a car stands below it."""
 

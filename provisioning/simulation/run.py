@@ -1,10 +1,11 @@
 """Many seeds, on one core or more: ``easypark simulate``."""
 
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from time import perf_counter
 
@@ -14,6 +15,8 @@ from provisioning.simulation.scenario import WEEK_DAYS, Result, Scenario
 from provisioning.simulation.story import live
 
 BAR = 30
+INTERRUPTED = 130
+"""The exit code of whoever was ended by SIGINT."""
 ASIDE = ("inputs", "events", "batches", "decisions")
 
 
@@ -37,28 +40,54 @@ class UnknownBug(LookupError):  # noqa: N818 - says what is so
     """There is no bug of that name; the message lists those there are."""
 
 
+@dataclass(slots=True)
+class _Tally:
+    """What came of the seeds so far."""
+
+    of: int
+    done: int = 0
+    failed: int = 0
+    total: Result = field(default_factory=lambda: Result(-1))
+
+    def add(self, result: Result) -> None:
+        self.done += 1
+        self.failed += bool(result.failures)
+        self.total.counts += result.counts
+        self.total.faults += result.faults
+        self.total.cpu_s += result.cpu_s
+
+
 def run(wish: Wish) -> int:
     """Live the seeds, show how far it is on standard error and what came of it on standard output. 1 when a seed
-    failed. Raises UnknownBug."""
+    failed, 130 when it was interrupted. Raises UnknownBug."""
     bug = bug_named(wish.bug)
     seeds = range(wish.seeds) if wish.seed is None else [wish.seed]
     began_real_s = perf_counter()
-    total = Result(-1)
-    failed = 0
-    for done, result in enumerate(_results(seeds, partial(one, scenario=wish.scenario, bug=wish.bug), wish.jobs), 1):
-        total.counts += result.counts
-        total.faults += result.faults
-        total.cpu_s += result.cpu_s
-        if result.failures:
-            failed += 1
-            print(f"\rseed {result.seed} failed: {wish.command(result.seed)}", *result.failures, sep="\n  ", flush=True)
-        _show(done, len(seeds), failed)
-    print(file=sys.stderr)
-    print(*_summary(wish, len(seeds), total, perf_counter() - began_real_s), sep="\n")
+    tally = _Tally(len(seeds))
+    interrupted = False
+    _show(tally)
+    try:
+        for result in _results(seeds, partial(one, scenario=wish.scenario, bug=wish.bug), wish.jobs):
+            tally.add(result)
+            if result.failures:
+                print(file=sys.stderr, flush=True)
+                print(
+                    f"seed {result.seed} failed: {wish.command(result.seed)}", *result.failures, sep="\n  ", flush=True
+                )
+            _show(tally)
+    except KeyboardInterrupt:
+        interrupted = True
+    print(file=sys.stderr, flush=True)
+    if tally.done:
+        print(*_summary(wish, tally, perf_counter() - began_real_s), sep="\n")
     if bug is not None:
         print(f"planted: {bug.name}, {bug.about}")
-    print(f"{failed} of {len(seeds)} seeds failed" if failed else "0 lost, 0 doubled, 0 wrongly billed")
-    return 1 if failed else 0
+    if tally.done:
+        print(f"{tally.failed} of {tally.done} seeds failed" if tally.failed else "0 lost, 0 doubled, 0 wrongly billed")
+    if interrupted:
+        print(f"interrupted: {tally.of - tally.done} of {tally.of} seeds were not lived to the end")
+        return INTERRUPTED
+    return 1 if tally.failed else 0
 
 
 def bug_named(name: str | None) -> Bug | None:
@@ -76,24 +105,35 @@ def one(seed: int, *, scenario: Scenario, bug: str | None = None) -> Result:
 
 
 def _results(seeds: Iterable[int], live_one: "partial[Result]", jobs: int) -> Iterator[Result]:
+    """In the order of the seeds."""
     if jobs == 1:
         yield from map(live_one, seeds)
         return
-    with ProcessPoolExecutor(jobs) as pool:
+    with ProcessPoolExecutor(jobs, initializer=_end_when_interrupted) as pool:
         yield from pool.map(live_one, seeds)
 
 
-def _show(done: int, of: int, failed: int) -> None:
-    filled = BAR * done // of
-    bad = f", {failed} failed" if failed else ""
-    print(f"\r[{'#' * filled}{'.' * (BAR - filled)}] {done} of {of} seeds{bad}", end="", file=sys.stderr, flush=True)
+def _end_when_interrupted() -> None:
+    """A worker says nothing when it is interrupted: whoever started it does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _summary(wish: Wish, seeds: int, total: Result, took_real_s: float) -> Iterator[str]:
-    weeks = seeds * wish.scenario.facilities * wish.scenario.days / WEEK_DAYS
-    rate = total.counts["inputs"] / max(total.cpu_s, 0.001)
-    yield f"seeds {seeds}, facility-weeks {weeks:.1f}, {took_real_s:.0f} s with {wish.jobs} at a time"
-    yield f"inputs {total.counts['inputs']:,}, {rate:,.0f} a second on one core"
+def _show(tally: _Tally) -> None:
+    filled = BAR * tally.done // tally.of
+    bad = f", {tally.failed} failed" if tally.failed else ""
+    bar = "#" * filled + "." * (BAR - filled)
+    print(f"\r[{bar}] {tally.done} of {tally.of} seeds{bad}", end="", file=sys.stderr, flush=True)
+
+
+def _summary(wish: Wish, tally: _Tally, took_real_s: float) -> Iterator[str]:
+    total, inputs = tally.total, tally.total.counts["inputs"]
+    weeks = (tally.done - tally.failed) * wish.scenario.facilities * wish.scenario.days / WEEK_DAYS
+    cpu_s = max(total.cpu_s, 0.001)
+    yield f"seeds {tally.done}, facility-weeks {weeks:.1f}, {took_real_s:.0f} s with {wish.jobs} at a time"
+    together = f", {inputs / max(took_real_s, 0.001):,.0f} a second in all" if wish.jobs > 1 else ""
+    yield f"inputs {inputs:,}, {inputs / cpu_s:,.0f} a second on one core by its CPU time{together}"
+    if not tally.failed:
+        yield f"a facility-week takes {cpu_s / weeks:.2f} s of CPU time"
     yield ", ".join(f"{name} {total.counts[name]:,}" for name in ASIDE[1:])
     yield f"faults {total.faults.total():,}: {_listed(total.faults)}"
     yield _listed(Counter({k: v for k, v in total.counts.items() if k not in ASIDE}))

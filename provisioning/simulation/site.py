@@ -41,6 +41,7 @@ class Site:
         self.box.on_started.append(self._started)
         around.universe.begin(self.look_at_standings())
         self.box.on_crashed = self._crashed
+        self.box.on_stepped = self._stepped
 
     def look_at_standings(self) -> Process:
         """Now and then, for as long as it takes; rarer than in life, to save steps."""
@@ -61,6 +62,10 @@ class Site:
         self.link.drop()
         for station in self.stations.values():
             station.drop()
+
+    def _stepped(self, by_ms: int) -> None:
+        for station in self.stations.values():
+            station.outlet.box_stepped(by_ms)
 
     def _station(self, around: Surroundings, configured: Configured) -> ChargingStation:
         drift_ms = self.settings.power.drift_s * 1_000

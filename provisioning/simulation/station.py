@@ -7,6 +7,7 @@ outbox while nobody listens, and then come late, some twice, some out of order.
 from collections import deque
 from dataclasses import dataclass
 
+from edge.rules.clock_inputs import TimeTold
 from edge.rules.inputs import (
     Authorization,
     BootReported,
@@ -18,7 +19,7 @@ from edge.rules.inputs import (
     StationOpened,
     TransactionReported,
 )
-from edge.rules.orders import AskTransaction, SendLocalList, StopCharging
+from edge.rules.orders import AskMessage, AskTransaction, SendLocalList, StopCharging
 from provisioning.simulation.box import LOST, Box
 from provisioning.simulation.outlet import Outlet
 from provisioning.simulation.surroundings import Surroundings
@@ -83,7 +84,14 @@ class ChargingStation:
         self._box.give(StationOpened(self.station_id, "2.0.1"))
         if booted:
             self._box.give(BootReported(self.station_id, "Sim", "S1", "1.0", "PowerUp"))
+            self._told_time()
         self._flush()
+
+    def _told_time(self) -> None:
+        """A boot or a heartbeat is answered with the time."""
+        if self._box.up:
+            self.outlet.hear_time()
+            self._box.give(TimeTold(self.station_id))
 
     def drop(self) -> None:
         """The connection is gone; what was under way on it is lost."""
@@ -149,6 +157,8 @@ class ChargingStation:
             case AskTransaction(transaction_id):
                 details["ongoingIndicator"] = running is not None and running.transaction_id == transaction_id
                 details["messagesInQueue"] = bool(self._outbox)
+            case AskMessage("Heartbeat"):
+                self._told_time()
             case SendLocalList(tokens=tokens, full=full, removed=removed):
                 self._tokens = (set() if full else self._tokens - set(removed)) | {t.id_token for t in tokens}
         self._said(setpoint, "ACCEPTED", details, life)

@@ -44,11 +44,14 @@ from shared.events.lanes import (
     VehicleExited,
 )
 from shared.events.operations import (
+    ClockDiffers,
+    ClockStepped,
     CommandCompleted,
     CommandTaken,
     DaemonStarted,
     DataLost,
     DataRecovered,
+    StationTimed,
 )
 from shared.events.power import (
     BuildingLoadChanged,
@@ -90,6 +93,8 @@ __all__ = [
     "ChargingRefused",
     "ChargingStateChanged",
     "ChargingToken",
+    "ClockDiffers",
+    "ClockStepped",
     "CommandCompleted",
     "CommandTaken",
     "ConnectorStatusChanged",
@@ -134,6 +139,7 @@ __all__ = [
     "StationReleased",
     "StationReservationEnded",
     "StationTaskProgressed",
+    "StationTimed",
     "TailgateDetected",
     "TargetReached",
     "TargetSet",
@@ -156,6 +162,9 @@ Event = (
     DaemonStarted
     | DataRecovered
     | DataLost
+    | ClockDiffers
+    | ClockStepped
+    | StationTimed
     | CommandTaken
     | CommandCompleted
     | EntryGranted

@@ -6,12 +6,35 @@ from pydantic import Field
 
 from shared.commands import Outcome
 from shared.facilities import Frozen
-from shared.ids import Id
+from shared.ids import Id, StationId
 
 
 class DaemonStarted(Frozen):
     type: Literal["DaemonStarted"] = "DaemonStarted"
     version: str
+
+
+class ClockDiffers(Frozen):
+    """The wall clock was found ``by_ms`` ahead of the time that the box lives (negative: behind). The box lives on by
+    its own until nothing leans on it, then ClockStepped follows. 0: the wall clock is right again."""
+
+    type: Literal["ClockDiffers"] = "ClockDiffers"
+    by_ms: int
+
+
+class ClockStepped(Frozen):
+    """From this entry on the box lives by a clock that was moved by ``by_ms``. Stations still have the one from before,
+    until they are told. None: the box was off and its clock may have been moved by anything meanwhile."""
+
+    type: Literal["ClockStepped"] = "ClockStepped"
+    by_ms: int | None
+
+
+class StationTimed(Frozen):
+    """A station was told the time, for the first time since ClockStepped."""
+
+    type: Literal["StationTimed"] = "StationTimed"
+    station_id: StationId
 
 
 class CommandTaken(Frozen):

@@ -32,9 +32,9 @@ _START_REAL_S = 20.0
 _STOP_REAL_S = 10.0
 
 
-def full_size(regular: int = 200) -> Facility:
+def full_size(regular: int = 200, ratings_w: Sequence[int] = RATINGS_W) -> Facility:
     """A facility of the size that the product is made for; its stations sign in with ``PASSWORD``."""
-    base = facility(*RATINGS_W, regular=regular)
+    base = facility(*ratings_w, regular=regular)
     digest = hashlib.sha256(f"salt{PASSWORD}".encode()).hexdigest()
     stations = tuple(s.model_copy(update={"password_sha256": digest}) for s in base.stations)
     return base.model_copy(update={"stations": stations})

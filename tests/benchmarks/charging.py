@@ -26,26 +26,26 @@ def measure(folder: Path, *, slices: int, slice_real_s: float) -> list[Figure]:
     site = full_size()
     drivers = [account(n) for n in range(1, len(RATINGS_W) + 1)]
     fill(folder, site, drivers, parked=drivers)
-    with Box(folder, site.facility_id) as box, _echo_server() as echo_port:
+    with Box(folder, site.facility_id) as box, echo_server() as echo_port:
         return asyncio.run(_measure(box.port, echo_port, [slice_real_s] * slices))
 
 
 async def _measure(port: int, echo_port: int, slices_real_s: list[float]) -> list[Figure]:
     async with AsyncExitStack() as undo:
-        stations = [await undo.enter_async_context(_station(port, n)) for n in range(1, len(RATINGS_W) + 1)]
-        echoes = [await undo.enter_async_context(_station(echo_port, n)) for n in range(1, len(RATINGS_W) + 1)]
-        for station in stations:
-            await station.boot()
+        stations = [await undo.enter_async_context(station(port, n)) for n in range(1, len(RATINGS_W) + 1)]
+        echoes = [await undo.enter_async_context(station(echo_port, n)) for n in range(1, len(RATINGS_W) + 1)]
+        for one in stations:
+            await one.boot()
         await asyncio.sleep(SETTLE_REAL_S)
-        for station in stations:
-            await station.plug_in()
-            station.laps_s.clear()
+        for one in stations:
+            await one.plug_in()
+            one.laps_s.clear()
         spent_s = {"product": 0.0, "bare": 0.0}
         for slice_real_s in slices_real_s:
-            spent_s["product"] += await _talk(stations, slice_real_s)
-            spent_s["bare"] += await _talk(echoes, slice_real_s)
-    product_s = [lap for station in stations for lap in station.laps_s]
-    bare_s = [lap for station in echoes for lap in station.laps_s]
+            spent_s["product"] += await talk(stations, slice_real_s)
+            spent_s["bare"] += await talk(echoes, slice_real_s)
+    product_s = [lap for one in stations for lap in one.laps_s]
+    bare_s = [lap for one in echoes for lap in one.laps_s]
     rates = (len(product_s) / spent_s["product"], len(bare_s) / spent_s["bare"])
     return [
         Figure("OCPP round trips, 25 stations", "/s", *rates, AGAINST),
@@ -53,29 +53,31 @@ async def _measure(port: int, echo_port: int, slices_real_s: list[float]) -> lis
     ]
 
 
-async def _talk(stations: list[Station], real_s: float) -> float:
+async def talk(stations: list[Station], real_s: float) -> float:
     """Let all talk at once; seconds until the last was answered."""
     began_s = time.perf_counter()
     async with asyncio.TaskGroup() as talking:
-        for station in stations:
-            talking.create_task(station.talk(began_s + real_s))
+        for one in stations:
+            talking.create_task(one.talk(began_s + real_s))
     return time.perf_counter() - began_s
 
 
 @asynccontextmanager
-async def _station(port: int, number: int) -> AsyncIterator[Station]:
+async def station(port: int, number: int) -> AsyncIterator[Station]:
+    """A station that is connected and listens."""
     async with dial(port, f"cs-{number}") as connection:
-        station = Station(number, connection)
-        listening = asyncio.create_task(station.listen())
+        made = Station(number, connection)
+        listening = asyncio.create_task(made.listen())
         try:
-            yield station
+            yield made
         finally:
             listening.cancel()
             await asyncio.wait({listening})
 
 
 @contextmanager
-def _echo_server() -> Iterator[int]:
+def echo_server() -> Iterator[int]:
+    """The port of an echo in a process of its own."""
     with subprocess.Popen([sys.executable, "-m", "tests.benchmarks.echo"], stdout=subprocess.PIPE, text=True) as server:
         try:
             said = server.stdout.readline() if server.stdout else ""

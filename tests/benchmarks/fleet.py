@@ -71,6 +71,11 @@ class Station:
         station = {"model": "M", "vendorName": "V", "firmwareVersion": "1"}
         await self.call("BootNotification", {"reason": "PowerUp", "chargingStation": station})
 
+    async def tell_status(self, status: str) -> None:
+        """Say how its connector is."""
+        told = {"timestamp": _now(), "connectorStatus": status, "evseId": 1, "connectorId": 1}
+        await self.call("StatusNotification", told)
+
     async def plug_in(self) -> None:
         """Begin the transaction of the customer whose car stands here. Raises BenchmarkError when it may not."""
         token = {"idToken": f"TOKEN-c{self.number}", "type": "ISO14443"}
@@ -114,12 +119,13 @@ class Station:
 
     def _obey(self, message_id: str, action: str, payload: dict[str, Any]) -> list[Any]:
         """The answer to a call of the server; to one that this station does not know, what OCPP-J 4.2.3 asks."""
-        answer = self._result(action, payload)
+        answer = self.obey(action, payload)
         if answer is None:
             return [ERROR, message_id, "NotImplemented", "", {}]
         return [RESULT, message_id, answer]
 
-    def _result(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+    def obey(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """What it answers to a call of the server; None to one that it does not know."""
         if action == "SetChargingProfile":
             schedule = payload["chargingProfile"]["chargingSchedule"][0]
             self.power_w = int(schedule["chargingSchedulePeriod"][0]["limit"])

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from provisioning.local.postgres import Postgres
-from tests.benchmarks import asking, charging, gate, power, restart, upload
+from tests.benchmarks import asking, charging, gate, power, protocol, replaced, restart, storm, upload
 from tests.benchmarks.figures import Figure, table
 
 DISK = Path("/var/tmp")  # noqa: S108 - a folder on a disk, where /tmp is often memory
@@ -45,6 +45,15 @@ def _charging(folder: Path, quick: bool) -> list[Figure]:
     return charging.measure(folder, slices=2 if quick else 5, slice_real_s=1.0 if quick else 3.0)
 
 
+def _protocol(_folder: Path, quick: bool) -> list[Figure]:
+    counts = (25,) if quick else protocol.CONNECTIONS
+    return protocol.measure(slices=2 if quick else 4, slice_real_s=1.0 if quick else 3.0, connections=counts)
+
+
+def _storm(folder: Path, quick: bool) -> list[Figure]:
+    return storm.measure(folder, stations=25 if quick else 250)
+
+
 def _power(_folder: Path, quick: bool) -> list[Figure]:
     return power.measure(rounds=50 if quick else 1_000)
 
@@ -71,11 +80,23 @@ def _asking(folder: Path, quick: bool) -> list[Figure]:
         server.remove()
 
 
+def _replaced(folder: Path, quick: bool) -> list[Figure]:
+    server = Postgres(folder / "postgres")
+    try:
+        server.start()
+        return replaced.measure(folder, server, rights=2_000 if quick else 100_000)
+    finally:
+        server.remove()
+
+
 BENCHMARKS: dict[str, Benchmark] = {
     "gate": _gate,
     "asking": _asking,
     "charging": _charging,
+    "protocol": _protocol,
+    "storm": _storm,
     "power": _power,
     "upload": _upload,
     "restart": _restart,
+    "replaced": _replaced,
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.local.postgres import Postgres
-from tests.benchmarks import asking, charging, gate, restart, upload
+from tests.benchmarks import asking, charging, gate, protocol, replaced, restart, storm, upload
 from tests.benchmarks.figures import Figure, percentile, table
 from tests.benchmarks.run import main
 
@@ -27,6 +27,17 @@ def test_stations_talk_and_are_counted(tmp_path: Path) -> None:
     assert all_positive(figures)
 
 
+def test_the_protocol_is_measured_beside_the_package_and_an_echo() -> None:
+    figures = protocol.measure(slices=1, slice_real_s=0.3, connections=(3,))
+    assert [f.against for f in figures][:2] == ["the ocpp package", "WebSocket echo"]
+    assert all_positive(figures[:4])
+
+
+def test_stations_that_come_all_at_once_after_a_restart_all_charge_and_nothing_is_lost(tmp_path: Path) -> None:
+    (figure,) = storm.measure(tmp_path, stations=20)
+    assert figure.product > 0
+
+
 def test_a_killed_daemon_raises_the_next_arm(tmp_path: Path) -> None:
     figures = restart.measure(tmp_path, entries=5_000, rounds=1)
     assert [f.unit for f in figures] == ["s"]
@@ -42,6 +53,12 @@ def test_a_log_is_drained_into_postgresql(tmp_path: Path, postgres_server: Postg
 def test_a_box_is_commanded_and_told_of_rights(tmp_path: Path, postgres_server: Postgres) -> None:
     figures = asking.measure(tmp_path, postgres_server, rounds=2)
     assert [f.name for f in figures][::2] == ["command to answer p50", "right to box p50"]
+    assert all_positive(figures)
+
+
+def test_a_box_set_up_from_nothing_is_told_everything(tmp_path: Path, postgres_server: Postgres) -> None:
+    figures = replaced.measure(tmp_path, postgres_server, rights=50)
+    assert [f.unit for f in figures] == ["s"]
     assert all_positive(figures)
 
 

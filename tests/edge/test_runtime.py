@@ -193,7 +193,7 @@ async def test_new_knowledge_counts_at_once_and_the_rules_are_asked(store: Store
         runtime.learn(knowledge)
         await runtime.submit(SIGNAL)
     assert runtime.knowledge is knowledge
-    assert "Ticked" in runtime.state.seen
+    assert "Learned" in runtime.state.seen
 
 
 async def test_when_the_disk_refuses_nothing_is_obeyed_and_the_daemon_ends(

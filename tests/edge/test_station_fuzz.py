@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
 from edge.ocpp.rpc import FRAME_BYTES_MAX
-from edge.rules.inputs import Misbehaved
+from edge.rules.quarantine_requests import Misbehaved
 from edge.station_door import BEATS
 from edge.station_guard import OFFENCE_POINTS, RECONNECTS
 from tests.edge.fuzzing import Fuzzer, good_one, torment

@@ -150,3 +150,12 @@ async def test_a_report_that_cannot_be_kept_is_refused_and_a_transaction_is_book
 
 
 SIGNED = '{"signedMeterData": "A", "signingMethod": "B", "encodingMethod": "C", "publicKey": "D"}'
+
+
+async def test_a_station_that_boots_again_on_its_connection_is_told_its_settings_again(house: House) -> None:
+    async with house.station() as wire:
+        await wire.boot()
+        await until(lambda: wire.told("GetBaseReport"))
+        told = len(wire.told("SetVariables"))
+        await wire.boot()
+        await until(lambda: len(wire.told("SetVariables")) == 2 * told)

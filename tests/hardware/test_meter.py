@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from hardware import meter
 from hardware.meter import BadReading, ModbusMeter, load_of
-from hardware.simulator.meter import Manner, MeterLine, SimulatedMeter, serve_tcp
+from hardware.simulator.meter import Manner, MeterLine, Rtu, SimulatedMeter, serve_tcp
 from hardware.wiring import GpioWiring, MeterWiring, WiringError, check
 from provisioning.local.ports import HOST, free_port
 from shared.devices import LoadRead, MeterFailed, MeterSignal
@@ -190,6 +190,30 @@ async def test_a_meter_that_is_silent_or_talks_rubbish_is_told_once_and_heard_ag
                 simulated.manner = Manner.ANSWERS
                 await heard.wait_for_load(45_000)
     line.unplug()
+
+
+@pytest.mark.anyio
+async def test_an_answer_that_comes_too_late_through_a_converter_does_not_pass_for_the_next() -> None:
+    """The second answer of five, each with a load of its own, takes longer than the driver waits."""
+    simulated, answers = SimulatedMeter(), iter([(1, 0.0), (2, 0.6), (3, 0.0), (4, 0.0), (5, 0.0)])
+
+    async def convert(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        rtu = Rtu(simulated)
+        while data := await reader.read(100):
+            number, delay_real_s = next(answers, (6, 0.0))
+            simulated.shows(52, 10_000.0 * number)
+            said = rtu.feed(data)
+            await asyncio.sleep(delay_real_s)
+            writer.write(said)
+        writer.close()
+
+    port = free_port()
+    converter = await asyncio.start_server(convert, HOST, port)
+    async with driven(replace(FLOAT, url=f"socket://{HOST}:{port}")) as heard:
+        await heard.wait_for_load(60_000)
+    told = [s.load_w if isinstance(s, LoadRead) else None for s in heard.signals]
+    assert told[:5] == [10_000, None, 30_000, 40_000, 50_000]
+    converter.close()
 
 
 @pytest.mark.anyio

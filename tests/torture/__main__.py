@@ -11,10 +11,15 @@ from pathlib import Path
 
 from provisioning.cli import main as easypark
 from tests.benchmarks.run import DISK
-from tests.torture import power_cut
+from tests.torture import fuzz, power_cut
+from tests.torture.curve import Curve
 from tests.torture.month import rehearse
 from tests.torture.offline import Offline
 from tests.torture.ordeal import EVERYTHING, KILL, Ordeal
+from tests.torture.picture import draw
+from tests.torture.power import trial
+
+CURVE_REAL_S = 90.0
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--events", type=int, default=1_000_000, help="of each facility in the drill (default: 1000000)"
     )
+    parser.add_argument("--steps", type=int, default=1_000_000, help="of the power rule (default: 1000000)")
+    parser.add_argument("--picture", type=Path, help="where to draw the curve, an SVG")
     options = parser.parse_args(arguments)
     failed = [name for name in options.only or TRIALS if not TRIALS[name](options)]
     print("FAILED: " + ", ".join(failed) if failed else "Nothing that must never happen did")
@@ -71,8 +78,29 @@ def _power_cut(options: argparse.Namespace) -> bool:
     return power_cut.main(["--images", str(options.images), "--seed", str(options.seed)]) == 0
 
 
+def _fuzz(options: argparse.Namespace) -> bool:
+    print(json.dumps(fuzz.run(options.rounds, options.seed), indent=2))
+    return True
+
+
 def _simulate(options: argparse.Namespace) -> bool:
     return easypark(["simulate", "--seeds", str(options.seeds), "--jobs", str(os.cpu_count() or 1)]) == 0
+
+
+def _power(options: argparse.Namespace) -> bool:
+    found = trial(options.steps, first=options.seed)
+    print(json.dumps(found, indent=2))
+    return not found["audit"]
+
+
+def _curve(options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="easypark-curve-") as folder:
+        curve = Curve(Path(folder), options.seed, CURVE_REAL_S)
+        found = curve.run()
+    if options.picture is not None:
+        draw(options.picture, curve)
+    print(json.dumps(found, indent=2))
+    return not found["audit"]
 
 
 TRIALS = {
@@ -82,6 +110,9 @@ TRIALS = {
     "ordeal": _ordeal,
     "offline": _offline,
     "drill": _drill,
+    "fuzz": _fuzz,
+    "power": _power,
+    "curve": _curve,
 }
 
 if __name__ == "__main__":

@@ -35,5 +35,4 @@ async def _run(rounds: int, seed: int) -> dict[str, Any]:
         "real_s": round(time.monotonic() - began_s, 1),
         "good_round_trips": len(took_s),
         "longest_real_s": round(max(took_s), 3),
-        "audit": [],
     }

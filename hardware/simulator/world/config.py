@@ -17,6 +17,7 @@
     api_url = "http://127.0.0.1:8101"              # the facility's own API, for the pay machine
     api_token_file = "boston-downtown.token"
     wire = "run/boston-downtown.pins"              # the edge's pin wire (Unix socket)
+    meter = "run/boston-downtown.meter"            # optional: a pty with the building's meter appears here
     behaviours = { "boston-downtown-l2-03" = "IGNORES" }   # optional, device.Behaviour
     versions = { "boston-downtown-l2-04" = "1.6" }         # optional: the OCPP version that a station speaks
 
@@ -77,6 +78,7 @@ class _Facility(_Strict):
     api_url: str = Field(pattern=r"^https?://")
     api_token_file: Path
     wire: Path
+    meter: Path | None = None
     behaviours: dict[Id, Behaviour] = {}
     versions: dict[Id, Literal["1.6", "2.0.1"]] = {}
     lanes: tuple[_Lane, ...] = Field(min_length=1)
@@ -103,6 +105,7 @@ class SiteConfig:
     api_url: str
     api_token_file: Path
     wire: str
+    meter: str | None
     lanes: tuple[LaneWiring, ...]
 
 
@@ -166,6 +169,7 @@ def _site(raw: _Facility, folder: Path) -> SiteConfig:
         api_url=raw.api_url,
         api_token_file=folder / raw.api_token_file,
         wire=wire,
+        meter=None if raw.meter is None else str(folder / raw.meter),
         lanes=lanes,
     )
 

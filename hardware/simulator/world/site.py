@@ -11,6 +11,7 @@ from hardware.simulator.device import Behaviour
 from hardware.simulator.journal import Journal
 from hardware.simulator.lane import Car, Passage, Reaction, SimulatedLane
 from hardware.simulator.memory import Memory
+from hardware.simulator.meter import live_in
 from hardware.simulator.ocpp_client import VERSION
 from hardware.simulator.population import Settings, Visit, visits
 from hardware.simulator.stations import Login, SimulatedStation
@@ -81,6 +82,9 @@ class Site:
                 self._start(tasks, Driver(visit_of(kept["visit"]), self, kept))
             tasks.create_task(self._traffic(tasks, seed, traffic, starts_at_ms))
             tasks.create_task(self._watch())
+            building = self.facility.power.building
+            if self._config.meter is not None and building is not None:
+                tasks.create_task(live_in(building, self._config.meter, self.facility.zone, self.clock))
 
     async def wind_down(self, patience_real_s: float) -> None:
         """Let no more cars into the lanes and wait for those in them, as long as patience lasts."""

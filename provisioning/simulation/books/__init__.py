@@ -1,6 +1,7 @@
 """The books of the auditor. A new one is a file here and a name in ``BOOKS``."""
 
 from provisioning.simulation.books.arm_book import ArmBook
+from provisioning.simulation.books.command_book import CommandBook
 from provisioning.simulation.books.copy_book import CopyBook
 from provisioning.simulation.books.decision_book import DecisionBook
 from provisioning.simulation.books.draw_book import DrawBook
@@ -8,4 +9,4 @@ from provisioning.simulation.books.money_book import MoneyBook
 from provisioning.simulation.books.promise_book import PromiseBook
 from provisioning.simulation.books.right_book import RightBook
 
-BOOKS = (CopyBook, MoneyBook, PromiseBook, DrawBook, ArmBook, RightBook, DecisionBook)
+BOOKS = (CopyBook, MoneyBook, PromiseBook, DrawBook, ArmBook, RightBook, DecisionBook, CommandBook)

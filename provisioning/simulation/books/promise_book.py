@@ -7,7 +7,17 @@ from shared.events import LimitSent
 
 
 class PromiseBook:
-    reads = frozenset({"LimitSent", "LimitAnswered", "TransactionStarted", "TransactionAuthorized", "TransactionEnded"})
+    reads = frozenset(
+        {
+            "LimitSent",
+            "LimitAnswered",
+            "TransactionStarted",
+            "TransactionAuthorized",
+            "TransactionEnded",
+            "ClockStepped",
+            "StationTimed",
+        }
+    )
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject

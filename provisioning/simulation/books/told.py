@@ -18,9 +18,10 @@ class ToldDecisions:
         """Hear more; the keys whose value changed."""
         if told.log_id != self._log_id:
             self._log_id, self._of_log = told.log_id, {}
-        before = dict(self.now)
+        before: dict[str, Decision | None] = {decision.key: self.now.get(decision.key) for decision in told.decisions}
         for decision in told.decisions:
             self._of_log[decision.key] = self.now[decision.key] = decision
         if told.complete and self._complete != told.log_id:
+            before = {**self.now, **before}
             self.now, self._complete = dict(self._of_log), told.log_id
-        return [key for key in before.keys() | self.now.keys() if before.get(key) != self.now.get(key)]
+        return [key for key in before if before[key] != self.now.get(key)]

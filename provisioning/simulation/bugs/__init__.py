@@ -1,6 +1,6 @@
 """The planted bugs. A new one is a few lines in one of these files, or in a new one, and a name in ``BUGS``."""
 
-from provisioning.simulation.bugs import boxes, cloud, lanes, money, power, rights, sync
+from provisioning.simulation.bugs import boxes, cloud, lanes, money, orders, power, rights, sync
 
 BUGS = (
     sync.DELIVERED_ON_PUBLISH,
@@ -18,8 +18,12 @@ BUGS = (
     money.CHARGED_APART,
     money.LATEST_PRICE,
     money.ENDED_AGAIN,
+    orders.DONE_AGAIN,
+    orders.DONE_LATE,
     power.PENDING_IGNORED,
     power.DRIFT_SIGN,
+    power.STEPPED_AT_ONCE,
+    power.TAKEN_FOR_TIMED,
     rights.REVOCATION_IGNORED,
     rights.EXPIRY_IGNORED,
 )

@@ -1,6 +1,6 @@
 """What breaks. A new fault is a file here and a name in ``FAULTS``."""
 
-from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, lanes, links
+from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, commands, lanes, links
 
 FAULTS = (
     boxes.CRASH,
@@ -16,4 +16,5 @@ FAULTS = (
     chargers.REBOOTS,
     chargers.ILL_MANNERED,
     lanes.DEVICE_DIES,
+    commands.COMES_AGAIN,
 )

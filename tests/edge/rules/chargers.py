@@ -44,11 +44,14 @@ class Profiles:
 
 @dataclass
 class Charger:
-    """One station with one EVSE. ``offset_ms``: how far its clock is ahead of ours. ``wire`` holds limits that it got
-    and has not looked at, ``said`` what it answered and we have not heard. ``agreed`` are the profiles that it
-    acknowledged, ``held`` those that it has. ``answered_ms`` is when we last heard an answer of it, ``suspect`` whether its
-    last reading was above what it acknowledged, ``ready`` whether we know of a fallback of it and so may have told it of
-    tokens. ``unheard``: messages that wait for a connection."""
+    """One station with one EVSE.
+
+    ``offset_ms``: how far its clock is ahead of ours. ``wire`` holds limits that it got and has not looked at, ``said``
+    what it answered and we have not heard. ``agreed`` are the profiles that it acknowledged, ``held`` those that it
+    has. ``answered_ms``: when we last heard an answer of it. ``metered_ms``: of its last reading, by its clock;
+    ``suspect``: that one was above what it acknowledged. ``ready``: we know of a fallback of it and so may have told it
+    of tokens. ``unheard``: messages that wait for a connection.
+    """
 
     station_id: str
     rating_w: int
@@ -63,6 +66,7 @@ class Charger:
     seq_no: int = 0
     began_ms: int = 0
     answered_ms: int = 0
+    metered_ms: int = 0
     suspect: bool = False
     ready: bool = False
     unheard: list[TransactionReported] = field(default_factory=list)

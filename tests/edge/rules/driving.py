@@ -10,6 +10,7 @@ from tests.edge.rules.chargers import Charger, Manner, Profiles
 from tests.edge.rules.electrics import Electrics
 
 T = TypeVar("T")
+HEALING_MINUTES = 15
 
 
 class Chance(Protocol):
@@ -66,7 +67,7 @@ class Driver:
         if self.site.unanswered:
             limit = self.site.unanswered[self._one(list(self.site.unanswered))]
             wire = self.site.by_id[limit.station_id].wire
-            if limit in wire and self._chance.randrange(2):
+            if limit in wire and self._chance.randrange(4) == 0:
                 wire.remove(limit)
             self.site.answer(limit, "UNKNOWN")
 
@@ -120,9 +121,10 @@ class Driver:
 
     def arrive(self) -> None:
         free = [c for c in self.site.chargers if not c.transaction_id]
-        charger = self._one(free) if free else None
-        if charger is None:
-            return
+        if free:
+            self._start(self._one(free))
+
+    def _start(self, charger: Charger) -> None:
         # A station starts a car on its own only while it is away, and if it was ever told of a token.
         if not charger.connected and (not charger.ready or charger.manner is Manner.REFUSES):
             return
@@ -149,6 +151,11 @@ class Driver:
         if charger is not None:
             self.site.meter(charger, self._one((100, 100, 95, 60, 0)))
 
+    def meter_all(self) -> None:
+        for charger in self.site.chargers:
+            if charger.transaction_id and charger.connected:
+                self.site.meter(charger, 100)
+
     def resume(self) -> None:
         """A car pauses and goes on."""
         charger = self._some(charging=True, connected=True)
@@ -161,8 +168,12 @@ class Driver:
     def misbehave(self) -> None:
         """A station takes up another manner, or comes back from it."""
         charger = self._one(self.site.chargers)
-        charger.manner = self._one(tuple(Manner)) if charger.manner is Manner.OBEYS else Manner.OBEYS
+        charger.manner = self._one(_BAD) if charger.manner is Manner.OBEYS else Manner.OBEYS
         charger.held = Profiles(charger.agreed.fallback_w, charger.agreed.lease)
+
+    def _mend(self) -> None:
+        for charger in self.site.chargers:
+            charger.manner, charger.held = Manner.OBEYS, Profiles(charger.agreed.fallback_w, charger.agreed.lease)
 
     def trust(self) -> None:
         if self.site.flagged:
@@ -187,10 +198,32 @@ class Driver:
         self.site.judge()
 
     def change_the_budget(self) -> None:
+        self._mend()
         power = self.site.facility.power
         budget_w = self._budget_w * self._one((60, 80, 100, 120)) // 100
         changed = power.model_copy(update={"budget_w": budget_w})
         self.site.configure(self.site.facility.model_copy(update={"power": changed}))
+
+    def heal(self) -> None:
+        """All is well again: whoever can charge does, everybody answers. Then the budget must be used."""
+        self._mend()
+        for limit in list(self.site.unanswered.values()):
+            self.site.answer(limit, "UNKNOWN")
+        self.come_back()
+        for station_id in sorted(self.site.flagged):
+            self._command(TrustCharger(station_id=station_id, evse_id=1))
+        for charger in self.site.chargers:
+            self._command(SetLimit(station_id=charger.station_id, evse_id=1, limit_w=None))
+        for _ in range(HEALING_MINUTES):
+            for charger in self.site.chargers:
+                if not charger.transaction_id:
+                    self._start(charger)
+            self.meter_the_building()
+            self.site.wait(60_000)
+            self.site.settle()
+            self.meter_all()
+            self.site.settle()
+        self.site.judge_use()
 
     # Time.
 
@@ -208,11 +241,12 @@ class Driver:
             self.site.wait(self._one(near[:4]) - self.site.now_ms)
 
 
+_BAD = (Manner.IGNORES, Manner.IGNORES, Manner.FORGETS, Manner.REFUSES, Manner.NEVER_ZERO)
 _DECK = (
     *(Driver.look,) * 14,
     *(Driver.hear,) * 14,
     *(Driver.settle,) * 8,
-    *(Driver.lose_an_answer,) * 6,
+    *(Driver.lose_an_answer,) * 8,
     *(Driver.connect,) * 8,
     *(Driver.come_back,) * 2,
     *(Driver.cut,) * 4,
@@ -221,9 +255,10 @@ _DECK = (
     Driver.rest,
     *(Driver.arrive,) * 12,
     *(Driver.leave,) * 6,
-    *(Driver.meter,) * 10,
+    *(Driver.meter,) * 6,
+    *(Driver.meter_all,) * 6,
     *(Driver.resume,) * 2,
-    *(Driver.misbehave,) * 2,
+    *(Driver.misbehave,) * 4,
     Driver.trust,
     *(Driver.cap,) * 2,
     *(Driver.meter_the_building,) * 4,

@@ -22,8 +22,7 @@ from edge.rules.inputs import (
     TransactionReported,
 )
 from provisioning.audit.power_allowance import Allowance
-from provisioning.audit.power_book import PowerBook
-from provisioning.audit.power_lines import line_loads_w
+from provisioning.audit.power_book import PowerBook, excess_w
 from shared.events import (
     BuildingLoadChanged,
     Entry,
@@ -43,6 +42,7 @@ ROUNDING_W = 2
 """Loads of lines are rounded."""
 SETTLE_MS = 10_000
 READING_PCT = 105
+USED_PCT = 98
 ANSWER_ROUNDS = 60
 STEADY_MS = 900_000
 """No promise outlives this."""
@@ -66,7 +66,7 @@ class Electrics:
         self.by_id = {c.station_id: c for c in self.chargers}
         self.drift_ms = self.facility.power.drift_s * 1_000
         self._knowledge = Knowledge(self.facility, tariffs())
-        self._log: list[Entry] = []
+        self.log: list[Entry] = []
         self._judging = True
         self._orders: list[OrderSetpoint] = []
         self._judged_by(self.facility)
@@ -94,7 +94,7 @@ class Electrics:
         return outcome.answer
 
     def wait(self, duration_ms: int, *, dead: bool = False) -> None:
-        """Let time pass. Judges look whenever a station's limit changes by itself. ``dead``: the daemon is not there."""
+        """Let time pass. Judges look whenever a station's limit changes by itself. ``dead``: there is no daemon."""
         end_ms = self.now_ms + duration_ms
         while True:
             stops = [x for c in self.chargers for x in c.turns_ms() if self.now_ms < x <= end_ms]
@@ -143,17 +143,24 @@ class Electrics:
     def meter(self, charger: Charger, share_pct: int) -> None:
         """A car takes a share of what it may. A reading above what may have been promised must be flagged."""
         power_w = charger.draws_w(self.now_ms) * share_pct // 100
-        may_w = self._book.promised_w(charger.station_id, 1, self.now_ms)
-        charger.suspect = power_w * 100 > charger.agreed_w(self.now_ms) * READING_PCT
+        lately = (self.now_ms - SETTLE_MS, self.now_ms)
+        may_w = max(self._book.promised_w(charger.station_id, 1, at_ms) for at_ms in lately)
+        stamp_ms = self.now_ms + charger.offset_ms
+        if stamp_ms >= charger.metered_ms:  # else its clock was set back, and the reading seems older than the last
+            over = power_w * 100 > charger.agreed_w(self.now_ms) * READING_PCT
+            charger.metered_ms, charger.suspect = stamp_ms, over
         self.tell(charger, "Updated", transaction_id=charger.transaction_id, power_w=power_w)
-        settled = self.now_ms >= max(charger.answered_ms, charger.began_ms) + 2 * SETTLE_MS + 2 * self.drift_ms
+        settled = (
+            stamp_ms == charger.metered_ms
+            and self.now_ms >= max(charger.answered_ms, charger.began_ms) + SETTLE_MS + 2 * self.drift_ms
+        )
         if settled and power_w * 100 > may_w * READING_PCT and charger.station_id not in self.flagged:
             self.found.append(f"{charger.station_id} draws {power_w} W, may at most {may_w} W, and is not flagged")
 
     def restart(self) -> None:
         """The daemon is killed and comes back with what its log says."""
         state = rules.new_state(self._state.log_id)
-        for written in self._log:
+        for written in self.log:
             rules.apply(state, written)
         self._state = state
         self.unanswered.clear()
@@ -164,8 +171,8 @@ class Electrics:
         self.give(Started("test"))
 
     def configure(self, facility: Facility) -> None:
-        """Headquarters changes the facility. What was promised before may hold for a while, and what is away keeps it, so
-        the judges look again when all have come back and that is over."""
+        """Headquarters changes the facility. What was promised before may hold for a while, and what is away keeps it,
+        so the judges look again when all have come back and that is over."""
         self._knowledge, self._judging = Knowledge(facility, tariffs()), False
         for charger in self.chargers:
             if not charger.connected:
@@ -173,9 +180,9 @@ class Electrics:
         for _ in range(STEADY_MS // 30_000):
             self.wait(30_000)
             self.settle()
-        self._judging = True
+        self._judging, self.most_w = True, 0
         self._judged_by(facility)
-        for written in self._log:
+        for written in self.log:
             self._audit(written)
         self._book.over_w_max = 0
         self.judge()
@@ -216,14 +223,21 @@ class Electrics:
             self.found.append(f"the auditor finds {self._book.over_w_max} W too much")
             self._book.over_w_max = 0
         drawn_w = {(c.station_id, 1): c.agreed_w(self.now_ms) for c in self.chargers}
-        total_w, allowed_w = sum(drawn_w.values()), self._allowance.at_w(self.now_ms, at_least_w=self._fallbacks_w())
-        self.most_w = max(self.most_w, total_w)
-        over_w = max([total_w - allowed_w, *(int(w - allowed_w / 3) for w in line_loads_w(self.facility, drawn_w))])
+        fallbacks_w = {(c.station_id, 1): c.agreed.fallback_w or 0 for c in self.chargers}
+        self.most_w = max(self.most_w, sum(drawn_w.values()))
+        over_w = excess_w(self._allowance, drawn_w, fallbacks_w, self.now_ms)
         if over_w > ROUNDING_W:
             self.found.append(f"stations that keep their word may draw {over_w} W too much: {drawn_w}")
 
-    def _fallbacks_w(self) -> int:
-        return sum(c.agreed.fallback_w or 0 for c in self.chargers)
+    def judge_use(self) -> None:
+        """When more is wanted than there is, what there is is given, at a site where that is one number."""
+        power, known = self.facility.power, any(e.phases for s in self.facility.stations for e in s.evses)
+        if power.peaks or power.building is not None or known:
+            return
+        given_w = sum(self._book.promised_w(c.station_id, 1, self.now_ms) for c in self.chargers)
+        wanted_w = min(self._allowance.at_w(self.now_ms), sum(c.rating_w for c in self.chargers))
+        if given_w * 100 < wanted_w * USED_PCT:
+            self.found.append(f"only {given_w} W of {wanted_w} W are given")
 
     def _judged_by(self, facility: Facility) -> None:
         self.facility = facility
@@ -242,7 +256,7 @@ class Electrics:
             self.give(OrderReplied(order.order_id, order.station_id, outcome, details=details))  # type: ignore[arg-type]
 
     def _write(self, written: Entry) -> None:
-        self._log.append(written)
+        self.log.append(written)
         lifted = self.flagged and written.type == "LimitSent"
         before_w = self._book.promised_w(written.body["station_id"], 1, written.at_ms) if lifted else 0
         event = self._audit(written)
@@ -252,8 +266,11 @@ class Electrics:
                 self.found.append(f"{event.station_id} kept its limits and is called disobedient: {event}")
         elif isinstance(event, LimitObeyed):
             self.flagged.pop(event.station_id, None)
-        elif isinstance(event, LimitSent) and lifted:
-            self._judge_lift(event, before_w)
+            self.by_id[event.station_id].answered_ms = self.now_ms
+        elif isinstance(event, LimitSent):
+            self._judge_cap(event)
+            if lifted:
+                self._judge_lift(event, before_w)
 
     def _audit(self, written: Entry) -> Event:
         event = parse_event(written)
@@ -269,7 +286,16 @@ class Electrics:
             return
         total_w = 0
         for charger in self.chargers:
-            drawn_w = self.flagged.get(charger.station_id, 0) if charger.transaction_id else 0
+            known = charger.connected and self._book.charging(charger.station_id, 1)
+            drawn_w = self.flagged.get(charger.station_id, 0) if known else 0
             total_w += max(drawn_w, self._book.promised_w(charger.station_id, 1, self.now_ms))
         if total_w > self.facility.power.budget_w and self._judging:
             self.found.append(f"{sent} is a lift to {total_w} W beside {self.flagged}")
+
+    def _judge_cap(self, sent: LimitSent) -> None:
+        """No lease is above a person's ceiling, but for a station that cannot go so low."""
+        cap_w = self._state.caps.get(f"{sent.station_id}/{sent.evse_id}")
+        station = self.facility.station(sent.station_id)
+        assert station is not None
+        if cap_w is not None and sent.until_ms is not None and sent.limit_w > max(cap_w, station.evses[0].minimum_w):
+            self.found.append(f"{sent} is above the ceiling of {cap_w} W")

@@ -195,6 +195,20 @@ def test_a_station_that_sends_what_it_kept_for_days_is_waited_for_until_it_has_s
     assert [(e.energy_wh, e.flags) for e in site.of(TransactionEnded)] == [(6_000, ())]
 
 
+@pytest.mark.parametrize("outcome", ["UNSENT", "UNKNOWN"])
+def test_a_question_that_was_not_answered_is_asked_again_and_may_wait_behind_others(outcome: str):
+    site = charging()
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    site.wait(31)
+    [first] = asked(site)
+    assert first.deadline_ms - site.now_ms > 4 * MINUTE_MS
+    tell(site, first, outcome)
+    site.wait(5 * 60)
+    tell(site, asked(site)[1], messagesInQueue=True)
+    site.wait(9 * 60)
+    assert site.of(TransactionEnded) == []
+
+
 def test_a_station_that_always_has_more_to_send_is_not_waited_for_for_ever():
     site = charging()
     site.transaction("cs-1", "Ended", 3, register_wh=7_000)

@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
 
+from edge.rules import stirring
 from edge.rules.books import Books, sites
 from edge.rules.budget import Budget
 from edge.rules.inputs import (
@@ -65,8 +66,27 @@ def book(site: Site, event: EvseCapped | NeedsKnown) -> None:
     """Book what another rule would, and let the power rule look."""
     turn = Turn(site.state, site.knowledge, site.now_ms)
     turn.record(event)
+    stirring.put_off(turn)
     site.wait(11)
     site.accept_limits()
+
+
+def test_a_fallback_that_nobody_answered_is_sent_again_until_it_is_confirmed():
+    site = Site(facility(22_000, budget_w=100_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
+    for _ in range(3):
+        [fallback] = site.unanswered()
+        assert fallback.until_ms is None
+        site.reply(fallback, "UNKNOWN")
+        site.wait(35)
+    site.accept_limits()
+    assert site.state.promise("cs-1", 1).fallback_w == 22_000
+    site.give(BootReported("cs-1", "Acme", "S1", "1.0", "PowerUp"))
+    [again] = site.unanswered()
+    site.reply(again, "UNKNOWN")
+    site.wait(35)
+    assert [x.until_ms for x in site.unanswered()] == [None], "it may have lost it, and nobody knows"
+    assert over_w(site) == 0
 
 
 def test_a_budget_that_is_wanted_is_used_to_98_percent_and_more():

@@ -1,7 +1,8 @@
 """Stations that break the protocol are kept out, longer each time; a person may end it."""
 
 from edge.rules import facility
-from edge.rules.inputs import Knowledge, Misbehaved, ReleaseAsked
+from edge.rules.inputs import Knowledge
+from edge.rules.quarantine_requests import Misbehaved, ReleaseAsked
 from edge.rules.state import FacilityState
 from edge.rules.station_quarantine import FIRST_MS, FORGIVEN_AFTER_MS, LONGEST_MS, until
 from tests.edge.stations_kit import facility as site

@@ -7,7 +7,7 @@ import pytest
 from provisioning.audit.power_allowance import Allowance
 from provisioning.audit.power_book import PowerBook
 from provisioning.audit.power_lines import line_loads_w
-from shared.events import LimitAnswered, LimitSent, StationConnected, StationDisconnected
+from shared.events import ClockStepped, LimitAnswered, LimitSent, StationConnected, StationDisconnected, StationTimed
 from shared.facilities import BuildingLoad, Facility, PeakWindow, PowerSettings
 from tests.builders import NINE_MS, facility
 
@@ -80,3 +80,48 @@ def test_a_building_that_draws_more_binds_when_what_was_promised_before_has_run_
     allowance.building_draws(50_000, 10_000)
     assert allowance.at_w(20_000) == 80_000
     assert allowance.at_w(10_000 + 600_000) == 50_000
+
+
+def stepped(by_ms: int, *after: LimitSent | LimitAnswered | StationTimed, held_w: int = 0) -> PowerBook:
+    """A charger with an accepted lease of ten minutes over a fallback of 20 kW; a minute later the clock moves."""
+    book = PowerBook(facility(30_000, budget_w=40_000))
+    sent = {"station_id": "cs-1", "evse_id": 1, "from_ms": NINE_MS}
+    for event in (
+        LimitSent(request_id=1, limit_w=20_000, until_ms=None, **sent),
+        LimitAnswered(request_id=1, station_id="cs-1", evse_id=1, outcome="ACCEPTED"),
+        LimitSent(request_id=2, limit_w=held_w, until_ms=NINE_MS + 600_000, **sent),
+        LimitAnswered(request_id=2, station_id="cs-1", evse_id=1, outcome="ACCEPTED"),
+    ):
+        book.take(event, NINE_MS)
+    book.worst_w_max = 0
+    for event in (ClockStepped(by_ms=by_ms), *after):
+        book.take(event, NINE_MS + 60_000 + by_ms)
+    return book
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize("by_ms", [HOUR_MS, -HOUR_MS])
+def test_a_lease_from_before_the_clock_moved_may_have_ended_and_may_go_on_by_either_clock(by_ms):
+    assert stepped(by_ms).worst_w_max == 20_000, "it is not taken to hold"
+    book = stepped(by_ms, held_w=30_000)
+    assert book.worst_w_max == 30_000
+    ends_ms = NINE_MS + 600_000 + max(by_ms, 0)
+    for after_ms, worst_w in ((0, 30_000), (31_000, 20_000)):
+        book.worst_w_max = 0
+        book.take(StationConnected(station_id="cs-1", ocpp_version="2.0.1"), ends_ms + after_ms)
+        book.worst_w_max = 0
+        book.take(StationConnected(station_id="cs-1", ocpp_version="2.0.1"), ends_ms + after_ms)
+        assert book.worst_w_max == worst_w
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_lease_holds_again_only_at_a_station_that_was_told_the_time(told):
+    now_ms = NINE_MS + 60_000 + HOUR_MS
+    lease = LimitSent(request_id=3, station_id="cs-1", evse_id=1, limit_w=0, from_ms=now_ms, until_ms=now_ms + 600_000)
+    accepted = LimitAnswered(request_id=3, station_id="cs-1", evse_id=1, outcome="ACCEPTED")
+    book = stepped(HOUR_MS, *([StationTimed(station_id="cs-1")] if told else []), lease, accepted)
+    book.worst_w_max = 0
+    book.take(StationConnected(station_id="cs-1", ocpp_version="2.0.1"), now_ms + 1_000)
+    assert book.worst_w_max == (0 if told else 20_000)

@@ -1,0 +1,40 @@
+"""Many seeds in one run, by more than one process or cut short; what is printed is what a person goes on with."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from provisioning.simulation import run
+from provisioning.simulation.run import INTERRUPTED, Wish
+from provisioning.simulation.scenario import Result, Scenario
+
+SHORT = Scenario(facilities=1, days=0.05)
+
+
+def test_a_run_by_two_processes_says_how_fast_they_were_together(capsys: pytest.CaptureFixture[str]):
+    assert run.run(Wish(SHORT, seeds=3, jobs=2)) == 0
+    told = capsys.readouterr()
+    assert "3 of 3 seeds" in told.err
+    assert "a second on one core" in told.out
+    assert "a second in all" in told.out
+    assert told.out.endswith("0 lost, 0 doubled, 0 wrongly billed\n")
+
+
+def test_a_seed_that_fails_in_another_process_is_printed_all_the_same(capsys: pytest.CaptureFixture[str]):
+    wish = Wish(Scenario(facilities=2, days=1, pace=6), seeds=2, jobs=2, bug="drift-sign")
+    assert run.run(wish) == 1
+    told = capsys.readouterr()
+    assert "easypark simulate --seed 0 --facilities 2 --days 1 --pace 6 --bug drift-sign" in told.out
+    assert "of 2 seeds failed" in told.out
+
+
+def test_an_interrupted_run_says_what_it_did_not_live(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def one_and_no_more(*_: object) -> Iterator[Result]:
+        yield Result(0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "_results", one_and_no_more)
+    assert run.run(Wish(SHORT, seeds=5)) == INTERRUPTED
+    assert "interrupted: 4 of 5 seeds were not lived to the end" in capsys.readouterr().out
