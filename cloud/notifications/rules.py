@@ -92,8 +92,8 @@ def failed_payment(charge: Charge, payment: Payment, *, customer: str, stay: Sta
 
 
 def stay(facility: Facility, charge: Charge, plate: str) -> Stay:
-    """A session in the facility's own time. A box whose clock was set back meanwhile dates the exit before the entry; what
-    it was priced until keeps the clock of the entry."""
+    """A session in the facility's own time. A box whose clock was set back meanwhile dates the exit before the entry;
+    what the stay was priced until keeps the clock of the entry."""
     left_ms = max(charge.exited_ms, charge.priced_until_ms)
     return Stay(
         facility=facility.name,

@@ -2,16 +2,16 @@
 duration is what passed, here and wherever it is priced from the log.
 
 A station follows our clock at its own moment, and a message may have waited, so which clock a message's time is of is
-not told. It is taken for the one that puts it nearest to now without being later: right for every message that waited
-less than the clock was moved by.
+not told. It is taken for the one that puts it nearest to now: right for every message that waited, and every station
+whose clock is fast, by less than half of what the clock was moved by.
 """
 
 from collections.abc import Sequence
 from itertools import accumulate
 
-from shared.clock import SECOND_MS
+from shared.clock import MINUTE_MS
 
-FAST_MS = 30 * SECOND_MS
+FAST_MS = 5 * MINUTE_MS
 """By how much a station's clock may be fast."""
 
 
@@ -22,4 +22,5 @@ def own_ms(steps_ms: Sequence[int], at_ms: int, now_ms: int) -> int:
         return at_ms
     own_now_ms = now_ms - sum(steps_ms)
     found = [at_ms - moved_ms for moved_ms in accumulate(steps_ms, initial=0)]
-    return max((x for x in found if x <= own_now_ms + FAST_MS), default=own_now_ms)
+    possible = [x for x in found if x <= own_now_ms + FAST_MS]
+    return min(possible, key=lambda x: abs(x - own_now_ms), default=own_now_ms)

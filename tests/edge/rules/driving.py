@@ -172,6 +172,9 @@ class Driver:
         charger.held = Profiles(charger.agreed.fallback_w, charger.agreed.lease)
 
     def _mend(self) -> None:
+        """Every station keeps its word from now on, and nobody waits for what got lost."""
+        for limit in list(self.site.unanswered.values()):
+            self.site.answer(limit, "UNKNOWN")
         for charger in self.site.chargers:
             charger.manner, charger.held = Manner.OBEYS, Profiles(charger.agreed.fallback_w, charger.agreed.lease)
 
@@ -207,8 +210,6 @@ class Driver:
     def heal(self) -> None:
         """All is well again: whoever can charge does, everybody answers. Then the budget must be used."""
         self._mend()
-        for limit in list(self.site.unanswered.values()):
-            self.site.answer(limit, "UNKNOWN")
         self.come_back()
         for station_id in sorted(self.site.flagged):
             self._command(TrustCharger(station_id=station_id, evse_id=1))
