@@ -27,6 +27,7 @@ from shared.events import (
     TransactionAuthorized,
     TransactionClosing,
     TransactionEnded,
+    TransactionResumed,
     TransactionStarted,
 )
 
@@ -53,6 +54,7 @@ _STIRS = frozenset(
         TransactionAuthorized,
         TransactionClosing,
         TransactionEnded,
+        TransactionResumed,
         TransactionStarted,
     )
 )
