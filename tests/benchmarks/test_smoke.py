@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.local.postgres import Postgres
-from tests.benchmarks import asking, charging, gate, protocol, replaced, restart, storm, upload
+from tests.benchmarks import asking, charging, gate, protocol, replaced, restart, upload
 from tests.benchmarks.figures import Figure, percentile, table
 from tests.benchmarks.run import main
 
@@ -31,11 +31,6 @@ def test_the_protocol_is_measured_beside_the_package_and_an_echo() -> None:
     figures = protocol.measure(slices=1, slice_real_s=0.3, connections=(3,))
     assert [f.against for f in figures][:2] == ["the ocpp package", "WebSocket echo"]
     assert all_positive(figures[:4])
-
-
-def test_stations_that_come_all_at_once_after_a_restart_all_charge_and_nothing_is_lost(tmp_path: Path) -> None:
-    (figure,) = storm.measure(tmp_path, stations=20)
-    assert figure.product > 0
 
 
 def test_a_killed_daemon_raises_the_next_arm(tmp_path: Path) -> None:

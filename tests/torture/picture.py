@@ -61,7 +61,8 @@ def _legend() -> str:
         ("#d1242f", "kill -9 of the daemon"),
         ("#9a6700", "bad network"),
     )
-    return "\n".join(
-        f'<text x="{_LEFT + 190 * i}" y="{_HEIGHT + 38}" fill="{colour}">{text}</text>'
-        for i, (colour, text) in enumerate(told)
-    )
+    parts, x = [], _LEFT
+    for colour, text in told:
+        parts.append(f'<text x="{x}" y="{_HEIGHT + 38}" fill="{colour}">{text}</text>')
+        x += 7 * len(text) + 20
+    return "\n".join(parts)

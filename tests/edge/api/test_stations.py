@@ -9,6 +9,7 @@ import pytest
 from ocpp.v201.enums import Action
 
 from edge.api.stations import FOR_ATTENDANTS
+from edge.ocpp.rpc import FRAME_BYTES_MAX
 from edge.schemas import v201_dialect
 from tests.edge.messages_kit import House, Wire, bearer, housed
 from tests.edge.ocpp.samples import least, schema
@@ -153,7 +154,7 @@ async def test_a_payload_that_is_no_json_object_is_invalid(house: House, wire: W
     endless = b'{"data": NaN, "vendorId": "V"}'
     answer = await house.client.post("/api/v1/stations/dc-1/messages/DataTransfer", content=endless, headers=headers)
     assert answer.status_code == 422
-    assert (await house.post("DataTransfer", {"vendorId": "V", "data": "x" * 200_000})).status_code == 422
+    assert (await house.post("DataTransfer", {"vendorId": "V", "data": "x" * FRAME_BYTES_MAX})).status_code == 422
 
 
 async def test_who_is_not_here_is_told_from_what_is_not_known(house: House) -> None:

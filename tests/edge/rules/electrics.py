@@ -143,7 +143,8 @@ class Electrics:
     def meter(self, charger: Charger, share_pct: int) -> None:
         """A car takes a share of what it may. A reading above what may have been promised must be flagged."""
         power_w = charger.draws_w(self.now_ms) * share_pct // 100
-        lately = (self.now_ms - SETTLE_MS, self.now_ms)
+        # A clock that was set back since makes a reading seem so much older.
+        lately = (self.now_ms - SETTLE_MS - 2 * self.drift_ms, self.now_ms)
         may_w = max(self._book.promised_w(charger.station_id, 1, at_ms) for at_ms in lately)
         stamp_ms = self.now_ms + charger.offset_ms
         if stamp_ms >= charger.metered_ms:  # else its clock was set back, and the reading seems older than the last
