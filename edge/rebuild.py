@@ -27,6 +27,15 @@ class State(Protocol):
 
 
 S = TypeVar("S", bound=State)
+S_contra = TypeVar("S_contra", bound=State, contravariant=True)
+
+
+class Advance(Protocol[S_contra]):
+    """See ``edge/rules/facility.py``."""
+
+    def __call__(
+        self, state: S_contra, knowledge: Knowledge, given: Input, now_ms: int, *, more: bool = False
+    ) -> Outcome: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +44,7 @@ class Rules(Generic[S]):
     rebuilt state depends on."""
 
     new_state: Callable[[str], S]
-    advance: Callable[[S, Knowledge, Input, int], Outcome]
+    advance: Advance[S]
     apply: Callable[[S, Entry], None]
     deadline: Callable[[S, Knowledge], int | None]
     state_type: type[S]

@@ -44,6 +44,8 @@ from shared.events import Entry
 SNAPSHOT_EVERY = 1_000
 """Entries after which a snapshot is taken at the next quiet moment; at ten times that, at any moment."""
 BATCH_MAX = 500
+CROWDED_REAL_S = 0.25
+"""However many inputs come, so often at least the rules do what they do once for many."""
 RECHECK_REAL_S = 1.0
 """The clock is looked at this often at least, as it may be set while a timer sleeps."""
 RETRY_REAL_S = 0.5
@@ -81,6 +83,7 @@ class Runtime(Generic[S]):
         self.stalled: str | None = None
         self._rebuilder = Rebuilder(rules)
         self.state, self._snapshot_seq = self._rebuilder.rebuild(store)
+        self._calm_real_s = 0.0
         self._handlers: dict[type, Callable[[Any], None]] = {}
         self._inbox = Inbox(clock.now_ms)
         self._inbox.put(Started(version, clock_known))
@@ -148,7 +151,8 @@ class Runtime(Generic[S]):
 
     async def _step(self, batch: Sequence[Waiting]) -> None:
         try:
-            outcomes = [self._decide(waiting) for waiting in batch]
+            crowded = self._crowded()
+            outcomes = [self._decide(waiting, more=crowded or n < len(batch)) for n, waiting in enumerate(batch, 1)]
             entries = [entry for outcome in outcomes for entry in outcome.entries]
             if entries:
                 await self._commit(entries)
@@ -166,9 +170,19 @@ class Runtime(Generic[S]):
         if overdue >= SNAPSHOT_EVERY and (not self._inbox or overdue >= 10 * SNAPSHOT_EVERY):
             await self._snapshot()
 
-    def _decide(self, waiting: Waiting) -> Outcome:
+    def _crowded(self) -> bool:
+        """Whether inputs wait behind this batch already, and it is not long since none did: then what need not be done
+        for each of them is left to a later batch."""
+        now_real_s = time.monotonic()
+        if self._inbox and now_real_s - self._calm_real_s < CROWDED_REAL_S:
+            return True
+        self._calm_real_s = now_real_s
+        return False
+
+    def _decide(self, waiting: Waiting, *, more: bool) -> Outcome:
         """By the instant at which it came: who had to wait for the disk pays for no minute more."""
-        return self._rules.advance(self.state, self.knowledge, self._matched(waiting.given), waiting.at_ms)
+        given = self._matched(waiting.given)
+        return self._rules.advance(self.state, self.knowledge, given, waiting.at_ms, more=more)
 
     def _matched(self, given: Input) -> Input:
         match given:

@@ -160,11 +160,7 @@ async def payment_methods_of(conn: AsyncConnection, customer_id: str) -> tuple[P
 
 async def vehicles_of(conn: AsyncConnection, customer_id: str) -> tuple[Vehicle, ...]:
     """Their vehicles, by plate."""
-    query = (
-        select(vehicles)
-        .where(vehicles.c.customer_id == customer_id)
-        .order_by(vehicles.c.plate)
-    )
+    query = select(vehicles).where(vehicles.c.customer_id == customer_id).order_by(vehicles.c.plate)
     return tuple(_vehicle(row) for row in await conn.execute(query))
 
 

@@ -84,11 +84,12 @@ def apply(state: FacilityState, written: Entry) -> None:
         fold(state, event, written.at_ms)
 
 
-def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: int) -> Outcome:
+def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: int, *, more: bool = False) -> Outcome:
     """Decide one input and apply what came of it to ``state``, in place.
 
     The entries are numbered from ``state.head + 1`` and must be durable before a setpoint leaves or the answer is
-    given.
+    given. ``more``: other inputs came with this one and are decided next, so that promises are looked at once for all
+    of them; what is promised meanwhile does not change, so nothing is missed.
     """
     turn = Turn(state, knowledge, now_ms)
     answer = _DOORS[type(given)](turn, given)
@@ -97,7 +98,10 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
         rule.due(turn)
     parking.due(turn)
     if not isinstance(given, _NO_POWER) and stirring.due(turn, by_timer=isinstance(given, Ticked)):
-        power.settle(turn)
+        if more:
+            state.look_ms = min(state.look_ms, now_ms)
+        else:
+            power.settle(turn)
     elif not isinstance(given, (*_NO_POWER, Ticked)) or stirring.matters(turn):
         stirring.put_off(turn)
     return Outcome(tuple(turn.entries), tuple(turn.setpoints), answer)

@@ -168,16 +168,44 @@ def _free(row: Site, now_ms: int) -> bool:
 def _lower(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
     """Bring down what is above its target, and renew what is held below its fallback. Never lifts anything."""
     power = _power(turn)
+    give_back = _give_back(turn, rows, wanted_w, books)
     for row in rows:
         target_w = wanted_w.get(row.key)
         if target_w is None or not _free(row, turn.now_ms):
             continue
         effective_w = row.effective_w(turn.now_ms)
-        above = effective_w > target_w + (TOLERANCE_W if target_w else 0)
+        above = effective_w > target_w + (TOLERANCE_W if target_w else 0) or row.key in give_back
         held = min(target_w, effective_w) < row.base_w() and _renewal_due(row, turn.now_ms, power)
         if above or held:
             limit_w, until_ms = _lowered(turn, row, books, min(target_w, effective_w))
             _send(turn, row, books, limit_w, until_ms)
+
+
+def _give_back(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> frozenset[str]:
+    """The EVSEs that have a little too much, each less than is else worth a message, when one waits for its fallback,
+    or for enough to charge at all, and all of them together take it from there. As few as make up what it lacks; none
+    while more is coming down."""
+    lacking = next(((r, wait_w) for r in rows if (wait_w := _awaited_w(turn, r, wanted_w)) > 0), None)
+    if lacking is None or any(_lowering(r, turn.now_ms) for r in rows):
+        return frozenset()
+    lack_w = lacking[1] - books.room_w(lacking[0].key, None)
+    excess = sorted(((r.effective_w(turn.now_ms) - w, r.key) for r in rows if (w := wanted_w.get(r.key))), reverse=True)
+    found: list[str] = []
+    for excess_w, key in excess:
+        if lack_w <= 0 or excess_w <= 0:
+            break
+        found.append(key)
+        lack_w -= excess_w
+    return frozenset(found)
+
+
+def _awaited_w(turn: Turn, row: Site, wanted_w: dict[str, int]) -> int:
+    """What an EVSE has nothing of yet and should have; else 0."""
+    if row.connected and row.promises.fallback_w is None:
+        return 0 if row.promises.fallback_pending else row.share_w
+    target_w = wanted_w.get(row.key, 0)
+    starved = row.effective_w(turn.now_ms) < row.evse.minimum_w <= target_w
+    return target_w if starved and _free(row, turn.now_ms) else 0
 
 
 def _lowered(turn: Turn, row: Site, books: Books, limit_w: int) -> tuple[int, int]:

@@ -51,7 +51,7 @@ class Tally:
     ring_at_ms: int | None = None
 
 
-def advance(state: Tally, knowledge: Knowledge, given: Input, now_ms: int) -> Outcome:
+def advance(state: Tally, knowledge: Knowledge, given: Input, now_ms: int, *, more: bool = False) -> Outcome:
     name = type(given).__name__
     setpoints: tuple[Setpoint, ...] = ()
     if isinstance(given, Ticked):

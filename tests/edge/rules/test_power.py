@@ -49,6 +49,18 @@ def test_a_station_that_connects_gets_a_permanent_fallback_that_fits_the_budget_
     assert [(s.limit_w, s.until_ms) for s in sent] == [(11_000, None), (44_500, None), (44_500, None)]
 
 
+def test_a_station_that_comes_last_gets_its_fallback_though_each_of_the_others_has_but_a_little_too_much():
+    site = Site(facility(*[11_000] * 20, regular=0, budget_w=165_000))
+    site.connect(*[f"cs-{n}" for n in range(1, 20)])
+    for number in range(1, 20):
+        charge(site, number)
+        site.accept_limits()
+    site.wait(400)
+    site.accept_limits()
+    site.connect("cs-20")
+    assert site.state.promises["cs-20/1"].fallback_w == 8_200
+
+
 def test_a_lone_car_gets_its_charger_s_rating_after_the_idle_ones_are_held_down():
     site = Site(facility(150_000, 150_000, 150_000, budget_w=200_000))
     site.connect("cs-1", "cs-2", "cs-3")
