@@ -102,9 +102,13 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
 
 def _timed(turn: Turn, given: TransactionReported, running: TransactionState | None) -> tuple[TransactionReported, int]:
     """A message with the time that counts, and the time that its station told, both by the clock of the transaction's
-    beginning. One that begins where the time was not told since our clock was moved begins when we hear of it."""
+    beginning. One kept while its station was away is of the clock that the station went away with. One that begins
+    where the time was not told since our clock was moved begins when we hear of it."""
     if running is not None and running.steps_ms:
+        kept_ms = given.at_ms - sum(running.steps_ms[: running.away_steps])
         own_ms = own_time.own_ms(running.steps_ms, given.at_ms, turn.now_ms)
+        if given.offline and kept_ms <= turn.now_ms - sum(running.steps_ms) + own_time.FAST_MS:
+            own_ms = kept_ms
         return replace(given, at_ms=own_ms), own_ms
     told_ms = given.at_ms
     if running is None and not given.offline and turn.state.station(given.station_id).untimed:

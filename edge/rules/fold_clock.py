@@ -66,6 +66,9 @@ def _move(state: FacilityState, by_ms: int) -> None:
 
 def _timed(state: FacilityState, event: StationTimed, _at_ms: int) -> None:
     state.station(event.station_id).untimed = False
+    for running in state.transactions.values():
+        if running.station_id == event.station_id:
+            running.told_steps = len(running.steps_ms)
 
 
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {

@@ -39,6 +39,9 @@ def _station_connected(state: FacilityState, event: StationConnected, _at_ms: in
 
 def _station_disconnected(state: FacilityState, event: StationDisconnected, _at_ms: int) -> None:
     state.station(event.station_id).connected = False
+    for running in state.transactions.values():
+        if running.station_id == event.station_id:
+            running.away_steps = running.told_steps
 
 
 def _station_booted(state: FacilityState, event: StationBooted, _at_ms: int) -> None:

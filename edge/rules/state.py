@@ -187,7 +187,8 @@ class TransactionState:
     ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
     takes all that it may. ``finished_ms`` follows from ``changes``. ``begun``: its Started message is here. ``closing``
     is set when it is over but for messages lost on the way. ``steps_ms``: what our clock was moved by since it began;
-    all its times are by the clock of its beginning. ``rating_w`` is the EVSE's; None when not configured.
+    all its times are by the clock of its beginning. Its station was told of the first ``told_steps`` of them, and of
+    ``away_steps`` when it last went away. ``rating_w`` is the EVSE's; None when not configured.
     ``metered_ms`` is by the station's clock. ``lag_ms``: by how much its messages come later than it says, at the
     least; ``power_heard_ms``: when that reading came or, had it come as promptly as the best, would have.
     """
@@ -221,6 +222,8 @@ class TransactionState:
     departure_ms: int | None = None
     remote_start_id: int | None = None
     steps_ms: list[int] = field(default_factory=list)
+    told_steps: int = 0
+    away_steps: int = 0
 
 
 @dataclass(slots=True)

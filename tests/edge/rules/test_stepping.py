@@ -250,3 +250,22 @@ def test_a_car_at_a_lane_has_as_much_time_as_without_the_step(by_ms):
     follow(site, by_ms)
     assert lane.phase is Phase.OPEN
     assert lane.deadline_ms - site.now_ms == left_ms
+
+
+@pytest.mark.parametrize("by_ms", [HOUR_MS, -HOUR_MS])
+def test_readings_kept_while_their_station_was_away_for_longer_than_the_step_are_of_the_clock_it_went_with(by_ms):
+    site = Site(facility(11_000))
+    site.connect("cs-1")
+    charge(site, 1, register_wh=0)
+    began_ms = site.now_ms
+    site.give(StationClosed("cs-1", "cable cut"))
+    site.wait(60)
+    follow(site, by_ms)
+    site.wait(4 * 3600)
+    site.give(StationOpened("cs-1", "2.0.1"))
+    for hour in (1, 2, 3):
+        told_ms = began_ms + hour * HOUR_MS
+        site.transaction("cs-1", "Updated", hour, at_ms=told_ms, register_wh=hour * 9_000, offline=True)
+    [running] = site.state.transactions.values()
+    assert [p.at_ms - began_ms for p in running.readings.points] == [0, HOUR_MS, 2 * HOUR_MS, 3 * HOUR_MS]
+    assert running.readings.total(running.rating_w).energy_wh == 27_000
