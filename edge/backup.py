@@ -7,6 +7,7 @@ the one it was copied from has gone on, and two different entries must never hav
 import shutil
 import sqlite3
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,8 @@ _STEP_PAUSE_REAL_S = 0.02
 """A copy reads at most this much at once, so that a commit finds the disk free in between."""
 _PATTERN = "facility-*.db"
 _PARTIAL = ".partial"
+STATION_KEYS = ("station-keys.json", "station-ca.key", "station-ca.pem")
+"""What lets stations in whose password or certificate was renewed by this box; copied with each copy."""
 
 
 class BackupError(Exception):
@@ -50,6 +53,7 @@ def back_up(data_dir: Path, folder: Path, *, keep: int, now_ms: int) -> Backup:
         made = verify(partial)
         if made.head != head:
             raise BackupError(f"the copy ends at entry {made.head}, what was copied at {head}: it was not kept")
+        _carry(STATION_KEYS, data_dir, folder)
         path = partial.with_name(partial.name.removesuffix(_PARTIAL))
         make_durable(partial)
         partial.rename(path)
@@ -73,11 +77,23 @@ def restore(copy: Path, data_dir: Path) -> Backup:
         data_dir.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(copy, draft)
         make_durable(draft)
+        _carry(STATION_KEYS, copy.parent, data_dir)
         draft.rename(target)
         make_durable(data_dir)
     except OSError as error:
         raise BackupError(f"{copy} cannot be restored to {target}: {error}") from error
     return made
+
+
+def _carry(names: Iterable[str], source: Path, target: Path) -> None:
+    """Copy those of some files that are there, each whole or not at all, for their owner's eyes only."""
+    for name in names:
+        if (source / name).is_file():
+            draft = target / f"{name}{_PARTIAL}"
+            draft.touch(mode=0o600)
+            shutil.copyfile(source / name, draft)
+            make_durable(draft)
+            draft.rename(target / name)
 
 
 def backups(folder: Path) -> list[Path]:

@@ -115,3 +115,15 @@ def test_a_copy_that_is_not_sound_is_not_restored(store: Store, tmp_path: Path) 
     with pytest.raises(BackupError):
         restore(path, tmp_path / "new")
     assert not (tmp_path / "new").exists()
+
+
+def test_what_lets_stations_in_goes_with_the_copy_and_comes_back_with_it(store: Store, tmp_path: Path) -> None:
+    keys = tmp_path / "data" / "station-keys.json"
+    keys.write_text("{}")
+    path = copy(tmp_path)
+    keys.write_text('{"later": 1}')
+    copy(tmp_path, now_ms=NOW_MS + 1_000)
+    restore(path, tmp_path / "new")
+    restored = tmp_path / "new" / "station-keys.json"
+    assert restored.read_text() == '{"later": 1}', "the newest keys are those that stations have by now"
+    assert restored.stat().st_mode & 0o777 == 0o600
