@@ -225,7 +225,7 @@ class Link:
         if (former := self._store.to_send) is not None:
             if not base <= ack.upto < head:
                 await self._store.in_writer(self._store.log.mark_drained, former)
-                self._sender = Sender(self._sent_log()[0])
+                self._sender, self._acked = Sender(self._sent_log()[0]), None
             else:
                 self._sender = self._sender.acknowledged(ack, head)
             self._stirred.set()
