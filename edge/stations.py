@@ -240,11 +240,6 @@ class StationServer:
         """When the certificates end that connected stations showed (lived ms)."""
         return {name: link.certificate_ends_ms for name, link in self._links.items() if link.certificate_ends_ms}
 
-    async def put_out(self, station_id: str, reason: str) -> None:
-        """End a station's connection, if it has one."""
-        if (link := self._links.get(station_id)) is not None:
-            await link.retire(reason)
-
     async def _connected(self, socket: ServerConnection) -> None:
         station = socket.station if isinstance(socket, Visitor) else None
         version = VERSIONS.get(socket.subprotocol or "")

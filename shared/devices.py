@@ -37,7 +37,6 @@ class Device(StrEnum):
     BARRIER = "BARRIER"
     PLATE_READER = "PLATE_READER"
     DISPLAY = "DISPLAY"
-    METER = "METER"
 
 
 class LoopChanged(Frozen):

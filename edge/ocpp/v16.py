@@ -11,14 +11,20 @@ from ocpp.v16.enums import (
     AuthorizationStatus,
     DataTransferStatus,
     GenericStatus,
-    RegistrationStatus,
 )
 
-from edge.ocpp import v16_by_hand, v16_calls, v16_orders, v16_reports, v16_security, v16_transactions, v201_reports
-from edge.ocpp.moments import written
+from edge.ocpp import (
+    answers,
+    v16_by_hand,
+    v16_calls,
+    v16_orders,
+    v16_reports,
+    v16_security,
+    v16_transactions,
+    v201_reports,
+)
 from edge.ocpp.rpc import Payload
 from edge.ocpp.v16_words import TAG_MAX, TAG_STATUSES
-from edge.ocpp.v201 import BOOT_AGAIN_S, HEARTBEAT_INTERVAL_S
 from edge.ocpp.version import Handler, Request, Version
 from edge.rules.inputs import (
     Answer,
@@ -36,10 +42,6 @@ def token_of(payload: Payload) -> str | None:
 
 
 # What messages mean.
-
-
-def _nothing(_asked: Request) -> tuple[Input, ...]:
-    return ()
 
 
 def _booted(asked: Request) -> tuple[Input, ...]:
@@ -60,23 +62,6 @@ def _authorize(asked: Request) -> tuple[Input, ...]:
 
 
 # How they are answered.
-
-
-def _empty(_asked: Request, _answer: Answer | None) -> Payload:
-    return {}
-
-
-def _time(asked: Request, _answer: Answer | None) -> Payload:
-    return {"currentTime": written(asked.received_at_ms)}
-
-
-def _registered(asked: Request, _answer: Answer | None) -> Payload:
-    accepted = asked.registration == RegistrationStatus.accepted
-    return {
-        "currentTime": written(asked.received_at_ms),
-        "interval": HEARTBEAT_INTERVAL_S if accepted else BOOT_AGAIN_S,
-        "status": asked.registration,
-    }
 
 
 def _authorized(_asked: Request, answer: Answer | None) -> Payload:
@@ -109,19 +94,21 @@ def _signing(asked: Request, _answer: Answer | None) -> Payload:
 HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
     {
         Action.authorize: Handler(_authorize, _authorized),
-        Action.boot_notification: Handler(_booted, _registered, v16_reports.boot),
-        Action.data_transfer: Handler(_nothing, _unknown_vendor),
-        Action.diagnostics_status_notification: Handler(v16_reports.diagnostics_status, _empty),
-        Action.firmware_status_notification: Handler(v201_reports.firmware_status, _empty),
-        Action.heartbeat: Handler(_nothing, _time),
-        Action.log_status_notification: Handler(v201_reports.log_status, _empty),
-        Action.meter_values: Handler(v16_transactions.metered, _empty, v16_reports.signed_values),
-        Action.security_event_notification: Handler(v201_reports.security_reported, _empty, v201_reports.security),
-        Action.sign_certificate: Handler(_nothing, _signing),
-        Action.signed_firmware_status_notification: Handler(v201_reports.firmware_status, _empty),
+        Action.boot_notification: Handler(_booted, answers.registered, v16_reports.boot),
+        Action.data_transfer: Handler(answers.nothing, _unknown_vendor),
+        Action.diagnostics_status_notification: Handler(v16_reports.diagnostics_status, answers.empty),
+        Action.firmware_status_notification: Handler(v201_reports.firmware_status, answers.empty),
+        Action.heartbeat: Handler(answers.nothing, answers.time_told),
+        Action.log_status_notification: Handler(v201_reports.log_status, answers.empty),
+        Action.meter_values: Handler(v16_transactions.metered, answers.empty, v16_reports.signed_values),
+        Action.security_event_notification: Handler(
+            v201_reports.security_reported, answers.empty, v201_reports.security
+        ),
+        Action.sign_certificate: Handler(answers.nothing, _signing),
+        Action.signed_firmware_status_notification: Handler(v201_reports.firmware_status, answers.empty),
         Action.start_transaction: Handler(v16_transactions.started, _numbered),
-        Action.status_notification: Handler(v16_transactions.status, _empty, v16_reports.error),
-        Action.stop_transaction: Handler(v16_transactions.stopped, _empty, v16_reports.signed_values),
+        Action.status_notification: Handler(v16_transactions.status, answers.empty, v16_reports.error),
+        Action.stop_transaction: Handler(v16_transactions.stopped, answers.empty, v16_reports.signed_values),
     }
 )
 

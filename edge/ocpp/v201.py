@@ -18,12 +18,11 @@ from ocpp.v201.enums import (
     MessageFormatEnumType,
     NotifyEVChargingNeedsStatusEnumType,
     ReadingContextEnumType,
-    RegistrationStatusEnumType,
     TransactionEventEnumType,
 )
 
-from edge.ocpp import metering, v201_by_hand, v201_calls, v201_orders, v201_reports, v201_security
-from edge.ocpp.moments import instant, written
+from edge.ocpp import answers, metering, v201_by_hand, v201_calls, v201_orders, v201_reports, v201_security
+from edge.ocpp.moments import instant
 from edge.ocpp.rpc import Payload
 from edge.ocpp.version import Handler, Request, Version
 from edge.rules.inputs import (
@@ -38,11 +37,6 @@ from edge.rules.inputs import (
     TransactionReported,
 )
 
-HEARTBEAT_INTERVAL_S = 300
-"""Lived time. Its answer sets the station's clock (G02), on which leases lean; that a station is dead is seen sooner,
-by the pings of the connection."""
-BOOT_AGAIN_S = 60
-"""When a station that was not accepted asks again (B02, B03)."""
 _MESSAGE_MAX = 512
 _CONTEXT_OF = MappingProxyType(
     {
@@ -59,10 +53,6 @@ def token_of(payload: Payload) -> str | None:
 
 
 # What messages mean.
-
-
-def _nothing(_asked: Request) -> tuple[Input, ...]:
-    return ()
 
 
 def _booted(asked: Request) -> tuple[Input, ...]:
@@ -129,23 +119,6 @@ def _metered(asked: Request) -> tuple[Input, ...]:
 # How they are answered.
 
 
-def _empty(_asked: Request, _answer: Answer | None) -> Payload:
-    return {}
-
-
-def _time(asked: Request, _answer: Answer | None) -> Payload:
-    return {"currentTime": written(asked.received_at_ms)}
-
-
-def _registered(asked: Request, _answer: Answer | None) -> Payload:
-    accepted = asked.registration == RegistrationStatusEnumType.accepted
-    return {
-        "currentTime": written(asked.received_at_ms),
-        "interval": HEARTBEAT_INTERVAL_S if accepted else BOOT_AGAIN_S,
-        "status": asked.registration,
-    }
-
-
 def _token_info(answer: Authorization) -> Payload:
     info: Payload = {"status": answer.status}
     if answer.reason and answer.status != AuthorizationStatusEnumType.accepted:
@@ -203,29 +176,31 @@ def _schedule_noted(_asked: Request, _answer: Answer | None) -> Payload:
 HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
     {
         Action.authorize: Handler(_authorize, _authorized),
-        Action.boot_notification: Handler(_booted, _registered, v201_reports.boot),
-        Action.cleared_charging_limit: Handler(_nothing, _empty, v201_reports.cleared_limit),
-        Action.data_transfer: Handler(_nothing, _unknown_vendor),
-        Action.firmware_status_notification: Handler(v201_reports.firmware_status, _empty),
-        Action.get_15118_ev_certificate: Handler(_nothing, _no_contract_certificate),
-        Action.get_certificate_status: Handler(_nothing, _no_certificate_status),
-        Action.heartbeat: Handler(_nothing, _time),
-        Action.log_status_notification: Handler(v201_reports.log_status, _empty),
-        Action.meter_values: Handler(_metered, _empty, v201_reports.signed_values),
-        Action.notify_charging_limit: Handler(_nothing, _empty, v201_reports.charging_limit),
-        Action.notify_customer_information: Handler(_nothing, _empty, v201_reports.customer),
-        Action.notify_display_messages: Handler(_nothing, _empty, v201_reports.display_messages),
+        Action.boot_notification: Handler(_booted, answers.registered, v201_reports.boot),
+        Action.cleared_charging_limit: Handler(answers.nothing, answers.empty, v201_reports.cleared_limit),
+        Action.data_transfer: Handler(answers.nothing, _unknown_vendor),
+        Action.firmware_status_notification: Handler(v201_reports.firmware_status, answers.empty),
+        Action.get_15118_ev_certificate: Handler(answers.nothing, _no_contract_certificate),
+        Action.get_certificate_status: Handler(answers.nothing, _no_certificate_status),
+        Action.heartbeat: Handler(answers.nothing, answers.time_told),
+        Action.log_status_notification: Handler(v201_reports.log_status, answers.empty),
+        Action.meter_values: Handler(_metered, answers.empty, v201_reports.signed_values),
+        Action.notify_charging_limit: Handler(answers.nothing, answers.empty, v201_reports.charging_limit),
+        Action.notify_customer_information: Handler(answers.nothing, answers.empty, v201_reports.customer),
+        Action.notify_display_messages: Handler(answers.nothing, answers.empty, v201_reports.display_messages),
         Action.notify_ev_charging_needs: Handler(v201_reports.needs_reported, _needs_taken, v201_reports.needs),
-        Action.notify_ev_charging_schedule: Handler(_nothing, _schedule_noted, v201_reports.ev_schedule),
-        Action.notify_event: Handler(_nothing, _empty, v201_reports.events),
-        Action.notify_monitoring_report: Handler(_nothing, _empty, v201_reports.monitoring_report),
-        Action.notify_report: Handler(_nothing, _empty, v201_reports.report),
-        Action.publish_firmware_status_notification: Handler(v201_reports.publish_status, _empty),
-        Action.report_charging_profiles: Handler(_nothing, _empty, v201_reports.profiles),
-        Action.reservation_status_update: Handler(v201_reports.reservation, _empty),
-        Action.security_event_notification: Handler(v201_reports.security_reported, _empty, v201_reports.security),
-        Action.sign_certificate: Handler(_nothing, _signing),
-        Action.status_notification: Handler(_status, _empty),
+        Action.notify_ev_charging_schedule: Handler(answers.nothing, _schedule_noted, v201_reports.ev_schedule),
+        Action.notify_event: Handler(answers.nothing, answers.empty, v201_reports.events),
+        Action.notify_monitoring_report: Handler(answers.nothing, answers.empty, v201_reports.monitoring_report),
+        Action.notify_report: Handler(answers.nothing, answers.empty, v201_reports.report),
+        Action.publish_firmware_status_notification: Handler(v201_reports.publish_status, answers.empty),
+        Action.report_charging_profiles: Handler(answers.nothing, answers.empty, v201_reports.profiles),
+        Action.reservation_status_update: Handler(v201_reports.reservation, answers.empty),
+        Action.security_event_notification: Handler(
+            v201_reports.security_reported, answers.empty, v201_reports.security
+        ),
+        Action.sign_certificate: Handler(answers.nothing, _signing),
+        Action.status_notification: Handler(_status, answers.empty),
         Action.transaction_event: Handler(_transaction, _transaction_booked, v201_reports.signed_values),
     }
 )

@@ -109,11 +109,6 @@ def signed_values(asked: Request) -> tuple[Change, ...]:
     )
 
 
-def has_signed(meter_values: Iterable[Payload]) -> bool:
-    """Whether any of the values carries the meter's own signature."""
-    return any(True for _ in _signed(meter_values))
-
-
 def variable_key(reported: Mapping[str, Any]) -> str:
     """How a variable is named within its station: ``EVSE[1].Power``, ``Connector[1.2].Available``, with instances in
     parentheses."""

@@ -196,26 +196,25 @@ async def test_security_event_notification_raises_an_alert_once(house: House, wi
 
 
 @pytest.mark.parametrize(
-    ("action", "task", "status", "more", "info"),
+    ("action", "told", "kept"),
     [
-        ("FirmwareStatusNotification", "FIRMWARE", "Downloading", {}, ""),
-        ("LogStatusNotification", "LOG", "Uploaded", {}, ""),
+        ("FirmwareStatusNotification", {"status": "Downloading"}, ("FIRMWARE", "")),
+        ("LogStatusNotification", {"status": "Uploaded"}, ("LOG", "")),
         (
             "PublishFirmwareStatusNotification",
-            "PUBLISH_FIRMWARE",
-            "Published",
-            {"location": ["http://a/f"]},
-            "http://a/f",
+            {"status": "Published", "location": ["http://a/f"]},
+            ("PUBLISH_FIRMWARE", "http://a/f"),
         ),
     ],
 )
 async def test_a_status_of_firmware_publishing_or_log_is_tracked_with_its_request(
-    house: House, wire: Wire, action: str, task: str, status: str, more: dict[str, Any], info: str
+    house: House, wire: Wire, action: str, told: dict[str, Any], kept: tuple[str, str]
 ) -> None:
+    task, info = kept
     for _ in range(2):
-        await wire.tell(action, {"status": status, "requestId": 12, **more})
+        await wire.tell(action, {"requestId": 12, **told})
     assert len(house.events("StationTaskProgressed")) == 1
-    assert (await house.get("/dc-1"))["tasks"] == {task: {"request_id": 12, "status": status, "info": info}}
+    assert (await house.get("/dc-1"))["tasks"] == {task: {"request_id": 12, "status": told["status"], "info": info}}
 
 
 async def test_reservation_status_update_is_booked(house: House, wire: Wire) -> None:

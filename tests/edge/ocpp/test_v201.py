@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge.ocpp.answers import HEARTBEAT_INTERVAL_S
 from edge.ocpp.moments import written
-from edge.ocpp.v201 import HANDLERS, HEARTBEAT_INTERVAL_S, token_of
+from edge.ocpp.v201 import HANDLERS, token_of
 from edge.ocpp.version import Request
 from edge.rules.inputs import (
     NO_MATCHES,
