@@ -11,6 +11,7 @@ from cloud.billing import queries
 from cloud.billing.payments import Cashier
 from cloud.db import transaction
 from cloud.gateway import Gateway
+from cloud.jobs import Task
 from cloud.notifications import receipts
 from cloud.notifications.mail import Mailer, MailUnavailable
 from cloud.notifications.receipts import Postman
@@ -165,12 +166,17 @@ async def test_when_nobody_is_known_to_tell_that_is_on_record(
     assert mail.received == []
 
 
+@pytest.fixture
+def tasks(cashier: Cashier, postman: Postman) -> dict[str, Task]:
+    """What the worker runs of an exit's jobs."""
+    return {"pay_charge": cashier.pay_charge, **receipts.tasks(postman)}
+
+
 async def test_from_the_exit_to_the_mailbox_by_the_job_queue(
-    database_url: str, engine: AsyncEngine, site: Site, cashier: Cashier, postman: Postman, mail: MailServer, payer: str
+    database_url: str, site: Site, tasks: dict[str, Task], mail: MailServer, payer: str
 ) -> None:
     """The way of a session's end: charge, payment and receipt follow from one another by themselves."""
     await site.stay(payer)
-    tasks = {"pay_charge": cashier.pay_charge, **receipts.tasks(postman)}
     async with working(database_url, tasks):
         await arrives(mail)
     assert "Paid      $3.00 by Visa ending in 4242" in text_of(mail.received[0])
