@@ -25,6 +25,8 @@ RESEND_REAL_MS = 10_000
 TICK_REAL_S = 1.0
 REFUSED_REAL_S = 60.0
 """A box that headquarters refuses leaves the wire to the other one of its name, and asks again after so long."""
+ANNOUNCE_AFTER_REAL_MS = 60_000
+"""The cloud asks one that is silent after a third of this: a longer silence means that it does not count on us."""
 _HEARD = DOWN
 _log = logging.getLogger(__name__)
 
@@ -84,6 +86,7 @@ class Link:
         self._acked_at_ms: int | None = None
         self._refused = False
         self._instance = secrets.token_hex(4)
+        self._quiet_since_real_ms = 0
         self._stirred = asyncio.Event()
         self._client: MqttClient | None = None
 
@@ -143,8 +146,19 @@ class Link:
     def _start_over(self) -> None:
         """A new connection: the other side may be another, or restored from a backup. Ask what it holds."""
         self._sender = Sender(self._sent_log()[0])
-        self._publish(Channel.PRESENCE, encode(self._presence(online=True)), retain=True)
+        self._say_online()
         self._stirred.set()
+
+    def _say_online(self) -> None:
+        self._quiet_since_real_ms = _now_real_ms()
+        self._publish(Channel.PRESENCE, encode(self._presence(online=True)), retain=True)
+
+    def _judge_silence(self) -> None:
+        """Say again that this box is here when the cloud, which asks who is silent, is silent itself: a retained
+        "offline" that outlived a broker's restart would else count until the next event, hours later in a quiet night.
+        """
+        if _now_real_ms() - self._quiet_since_real_ms > ANNOUNCE_AFTER_REAL_MS:
+            self._say_online()
 
     def _presence(self, *, online: bool) -> Presence:
         return Presence(
@@ -162,8 +176,10 @@ class Link:
     async def _keep_sending(self, client: MqttClient) -> None:
         while True:
             self._stirred.clear()
-            if client.connected and self._sender.wants_to_send(self._sent_log()[2], _now_real_ms()):
-                await self._offer()
+            if client.connected:
+                self._judge_silence()
+                if self._sender.wants_to_send(self._sent_log()[2], _now_real_ms()):
+                    await self._offer()
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with a stir.
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_REAL_S):
@@ -201,6 +217,7 @@ class Link:
             await self._take(*await client.messages.get())
 
     async def _take(self, heard_topic: str, payload: bytes) -> None:
+        self._quiet_since_real_ms = _now_real_ms()
         try:
             channel = parse_topic(heard_topic).channel
             if channel is Channel.EVENTS_ACK:

@@ -155,6 +155,7 @@ async def test_after_a_broker_was_killed_both_logs_go_on(
 ) -> None:
     log = EdgeLog("log-b").append(*[TailgateDetected(lane_id="in-1")] * 4)
     async with linking(engine, database_url, broker), Edge(broker) as edge:
+        edge.say(Channel.PRESENCE, Presence(facility_id="here", online=True))
         await edge.deliver(log.batch(0, 2))
         broker.kill()
         broker.start()
