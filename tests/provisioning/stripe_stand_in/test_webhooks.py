@@ -31,7 +31,7 @@ class Receiver:
     def ids(self) -> list[str]:
         return [json.loads(body)["id"] for body, _ in self.received]
 
-    def wait(self, until: Callable[["Receiver"], bool], timeout_s: float = 10) -> None:
+    def wait(self, until: Callable[["Receiver"], bool], timeout_s: float = 60) -> None:
         deadline = time.monotonic() + timeout_s
         while not until(self):
             assert time.monotonic() < deadline, f"received only {self.types}"
@@ -44,7 +44,10 @@ def receiver() -> Iterator[Receiver]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
+            if len(body) < length:
+                return  # the sender hung up in the middle
             kept.received.append((body, self.headers["Stripe-Signature"]))
             self.send_response(kept.statuses.pop(0) if kept.statuses else 200)
             self.end_headers()
