@@ -22,6 +22,8 @@ API_PORT = "EASYPARK_API_PORT"
 LINK_SHARDS = "EASYPARK_LINK_SHARDS"
 VITALS_HOST = "EASYPARK_VITALS_HOST"
 VITALS_PORT = "EASYPARK_VITALS_PORT"
+KEEP_DAYS = "EASYPARK_KEEP_DAYS"
+DAYS_MAX = 3_650
 
 
 class SettingsError(ValueError):
@@ -49,6 +51,8 @@ class Settings:
     vitals_host: str = "127.0.0.1"
     vitals_port: int | None = None
     """Where ``link`` and ``worker`` show health and figures; None: nowhere. ``api`` shows its own."""
+    keep_days: int = 365
+    """How long ``worker`` keeps facilities' logs, and what else tells of people or only grows."""
 
     def __repr__(self) -> str:
         return f"Settings(api={self.api_host}:{self.api_port}, link_shards={self.link_shards})"
@@ -76,6 +80,7 @@ def load_settings(env: Mapping[str, str], needed: Collection[str] = ()) -> Setti
         link_shards=_shards(shards) if shards else None,
         vitals_host=env.get(VITALS_HOST) or "127.0.0.1",
         vitals_port=_port(vitals, VITALS_PORT) if (vitals := env.get(VITALS_PORT, "")) else None,
+        keep_days=_days(env.get(KEEP_DAYS) or "365", KEEP_DAYS),
     )
 
 
@@ -110,6 +115,12 @@ def _secret(file: str) -> str:
 def _port(text: str, name: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise SettingsError(f"{name} must be a port from 1 to 65535, got {text!r}")
+    return int(text)
+
+
+def _days(text: str, name: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= DAYS_MAX:
+        raise SettingsError(f"{name} must be a whole number of days from 1 to {DAYS_MAX}, got {text!r}")
     return int(text)
 
 

@@ -22,6 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud import config, metrics, migrations, problems, vitals
 from cloud.billing import api as billing_api
+from cloud.billing import retention as billing_retention
 from cloud.billing import tasks as billing_tasks
 from cloud.billing.projection import BillingProjection
 from cloud.config import Settings, SettingsError, load_settings
@@ -31,13 +32,16 @@ from cloud.db import create_engine, transaction
 from cloud.facilities import api as facilities_api
 from cloud.gateway import Gateway
 from cloud.link import api as link_api
-from cloud.link import commands_api
+from cloud.link import commands_api, diagnostics_api
+from cloud.link import retention as link_retention
 from cloud.link.commands import CommandsProjection
 from cloud.link.desk import Desk
 from cloud.link.ingest import Projection
+from cloud.link.retention import Retention
 from cloud.link.worker import LinkSettings, LinkWorker
 from cloud.metrics import Vitals
 from cloud.sessions import api as sessions_api
+from cloud.sessions import retention as sessions_retention
 from cloud.sessions.projection import SessionsProjection
 from cloud.subscriptions import api as subscriptions_api
 from cloud.tariffs import api as tariffs_api
@@ -49,6 +53,9 @@ log = logging.getLogger(__name__)
 START_ERROR = 2
 GRACE_REAL_S = 3
 """Real seconds that open requests (pages that follow events stay open for hours) get to end at a stop."""
+
+GC_ALLOCATIONS = 50_000
+"""The link's garbage is looked for after so many objects: about as many as a full batch is made of."""
 
 CANCEL_AGAIN_REAL_S = 3
 """A cancellation can be swallowed (``asyncio.wait_for`` of Python 3.11, in libraries), so it is said again."""
@@ -63,9 +70,13 @@ NEEDED: Mapping[str, tuple[str, ...]] = {
 PROJECTIONS: tuple[Projection, ...] = (SessionsProjection(), BillingProjection(), CommandsProjection())
 """In this order: a charge is made from the session's rows."""
 
+KEPT = (*link_retention.KEPT, *sessions_retention.KEPT, *billing_retention.KEPT)
+"""What is removed when it is older than the settings say."""
+
 _APIS = (
     link_api,
     commands_api,
+    diagnostics_api,
     facilities_api,
     customers_api,
     tariffs_api,
@@ -168,6 +179,7 @@ async def run_link(settings: Settings, stop: asyncio.Event) -> None:
     await _check_database(engine, settings)
     gc.collect()
     gc.freeze()  # what is loaded by now stays, and need not be walked through again for every batch
+    gc.set_threshold(GC_ALLOCATIONS)  # nor does a batch in hand, which is no garbage, a dozen times
     where = LinkSettings(settings.database_url, settings.broker_url, settings.link_shards)
     ingests = metrics.latency("easypark_link_ingest_seconds", "A batch of events from its arrival to its commit")
     worker = LinkWorker(where, engine, clock(settings), PROJECTIONS, ingested=ingests.observe)
@@ -184,7 +196,7 @@ async def run_link(settings: Settings, stop: asyncio.Event) -> None:
 
 
 async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
-    """Run jobs until stopped. Raises StartError."""
+    """Run jobs, and let go of what is too old, until stopped. Raises StartError."""
     from cloud import job_worker  # noqa: PLC0415 - the other processes run no jobs
     from cloud.notifications import receipts  # noqa: PLC0415 - nor do they send mail
     from cloud.notifications.mail import Mailer  # noqa: PLC0415 - as above
@@ -194,8 +206,12 @@ async def run_worker(settings: Settings, stop: asyncio.Event) -> None:
     stripe = gateway(settings)
     postman = receipts.Postman(engine, Mailer(settings.smtp_url), settings.mail_from, clock(settings))
     tasks = {**billing_tasks.tasks(engine, stripe, clock(settings)), **receipts.tasks(postman)}
-    async with vitals.shown(settings, engine, clock(settings), Vitals()):
+    retention = Retention(engine, clock(settings), KEPT, keep_days=settings.keep_days)
+    async with vitals.shown(settings, engine, clock(settings), Vitals(gauges=retention.gauges())):
+        keeping = asyncio.create_task(retention.run(stop), name="retention")
+        keeping.add_done_callback(lambda _: stop.set())
         await job_worker.run_worker(settings.database_url, tasks, stop)
+        await keeping
     await stripe.aclose()
     await engine.dispose()
 

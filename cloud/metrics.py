@@ -43,6 +43,12 @@ _FACILITIES = text(
     ORDER BY p.facility_id
     """
 )
+_OLDEST = text(
+    """
+    SELECT c.facility_id, min(e.at_ms) AS at_ms FROM link.cursors AS c JOIN link.events AS e
+    ON (e.facility_id, e.log_id, e.seq) = (c.facility_id, c.log_id, c.base + 1) GROUP BY 1 ORDER BY 1
+    """
+)
 _PARKED = text("SELECT facility_id, count(*) AS events FROM link.parked GROUP BY 1")
 _JOBS = text(
     """
@@ -112,6 +118,7 @@ async def _database_problem(engine: AsyncEngine) -> list[str]:
 
 async def _figures(conn: AsyncConnection, now_ms: int) -> list[Metric]:
     rows = (await conn.execute(_FACILITIES)).mappings().all()
+    logs = (await conn.execute(_OLDEST)).mappings().all()
     parked = GaugeMetricFamily("easypark_parked_events", "Events that were set aside", labels=["facility"])
     for row in await conn.execute(_PARKED):
         parked.add_metric([row.facility_id], row.events)
@@ -129,6 +136,7 @@ async def _figures(conn: AsyncConnection, now_ms: int) -> list[Metric]:
         _each(
             "easypark_facility_rival_age_seconds", "Since a second box", rows, lambda r: _age(r["rival_at_ms"], now_ms)
         ),
+        _each("easypark_facility_log_age_seconds", "Of its oldest event", logs, lambda r: _age(r["at_ms"], now_ms)),
         parked,
         GaugeMetricFamily("easypark_jobs_waiting", "Jobs that are due and not begun", value=jobs.waiting),
     ]

@@ -25,8 +25,10 @@ from shared.commands import (
     CommandResponse,
     CommandResult,
     Outcome,
+    ReadDiagnostics,
     Reason,
     parse_command,
+    parse_reading,
 )
 
 WINDOWS_MAX = 100
@@ -44,7 +46,8 @@ class _Window:
 
 class Commands:
     """``submit`` hands an input to the rules; ``taken`` are the commands that the log knows. Whoever sets ``respond``
-    carries answers to headquarters. Everything runs on the event loop."""
+    carries answers to headquarters; whoever sets ``on_reading`` has what is read without a challenge. Everything runs
+    on the event loop."""
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class Commands:
         monotonic_ms: Callable[[], float] = lambda: time.monotonic() * 1_000,
     ) -> None:
         self.respond: Callable[[CommandResponse], None] = lambda _: None
+        self.on_reading: Callable[[str, ReadDiagnostics], CommandResult] = _nothing_to_read
         self._clock = clock
         self._submit = submit
         self._taken = taken
@@ -70,7 +74,9 @@ class Commands:
         """Take a request that the link heard, meant for this box. Never blocks."""
         command_id = request.command_id
         known = self._taken().get(command_id)
-        if command_id in self._remote or (known is not None and known.outcome is None):
+        if (reading := parse_reading(request.command)) is not None:
+            self._answer(request, self.on_reading(command_id, reading))
+        elif command_id in self._remote or (known is not None and known.outcome is None):
             # Its answer is on its way. The rules may know it already, but it counts only once it is durable.
             self._remote[command_id] = request
         elif known is not None and known.outcome is not None:
@@ -156,3 +162,7 @@ class Commands:
         within_ms = round(WINDOW_REAL_MS * self._clock.timeline.speed)
         until_real_ms = round(self._monotonic_ms() + WINDOW_REAL_MS)
         return CommandGiven(command_id, command, by, within_ms, until_real_ms)
+
+
+def _nothing_to_read(command_id: str, _: ReadDiagnostics) -> CommandResult:
+    return CommandResult(command_id=command_id, outcome=Outcome.REFUSED, reason=Reason.UNKNOWN_BUNDLE)

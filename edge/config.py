@@ -38,12 +38,14 @@ def _readable_timeline(text: str) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Tls:
     """The port for security profiles 2 and 3. ``certificate`` (with those above it) and ``key`` are PEM files of this
-    server; stations with a certificate of this site's own authority, or of ``client_ca``, need no password."""
+    server; stations with a certificate of this site's own authority, or of ``client_ca``, need no password, unless
+    ``revoked`` lists it (revocation lists, or serial numbers)."""
 
     port: Port
     certificate: Path
     key: Path
     client_ca: Path | None = None
+    revoked: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -180,7 +182,7 @@ def parse_config(table: dict[str, Any], path: Path) -> Config:
     return config
 
 
-_TLS_FILES = ("certificate", "key", "client_ca")
+_TLS_FILES = ("certificate", "key", "client_ca", "revoked")
 
 
 def _anchored(table: dict[str, Any], folder: Path) -> dict[str, Any]:

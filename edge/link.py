@@ -12,14 +12,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from edge.logbook import CLOUD_UPTO
+from edge.logbook import CLOUD_UPTO, ClosedLog
+from edge.packing import Packer, SentLog, Stretch
 from edge.rules.inputs import Knowledge
-from edge.store import Store
+from edge.store import SLICE_ENTRIES_MAX, Store
 from shared.clock import Clock
 from shared.commands import CommandRequest, CommandResponse
 from shared.mqtt import MqttClient
 from shared.sync import Ack, Batch, Sender, receive
-from shared.wire import DOWN, Channel, Notice, Presence, WireError, decode, encode, encode_batch, parse_topic, topic
+from shared.wire import DOWN, Channel, Notice, Parcel, Presence, WireError, decode, encode, parse_topic, topic
 
 RESEND_REAL_MS = 10_000
 TICK_REAL_S = 1.0
@@ -76,10 +77,13 @@ class Link:
         self.on_outrun: Callable[[], None] = lambda: None
         self.on_request: Callable[[CommandRequest], None] = lambda _: None
         self._settings = settings
+        self.packer = Packer(store)
+        self._ahead: Stretch | None = None
         self._store = store
         self._clock = clock
         self._learn = learn
         self._sender = Sender(store.log_id)
+        self._held_whole: set[str] = set()
         self._acked: int | None = None
         self._decisions = (0, 0)
         self._knowledge_at_ms: int | None = None
@@ -145,7 +149,8 @@ class Link:
 
     def _start_over(self) -> None:
         """A new connection: the other side may be another, or restored from a backup. Ask what it holds."""
-        self._sender = Sender(self._sent_log()[0])
+        self._held_whole = set()
+        self._sender = Sender(self._sent_log().log_id)
         self._say_online()
         self._stirred.set()
 
@@ -178,37 +183,57 @@ class Link:
             self._stirred.clear()
             if client.connected:
                 self._judge_silence()
-                if self._sender.wants_to_send(self._sent_log()[2], _now_real_ms()):
+                if self._sender.wants_to_send(self._sent_log().head, _now_real_ms()):
                     await self._offer()
+                elif (after := self._far_behind()) is not None:
+                    self._ahead = await self.packer.pack(self._sent_log(), after)
             # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with a stir.
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_REAL_S):
                     await self._stirred.wait()
 
+    def _far_behind(self) -> int | None:
+        """After which entry the batch begins that can be packed while another is in flight; None while the rest is
+        little, since what is booked meanwhile may still join it, or when that is done."""
+        sender, log = self._sender, self._sent_log()
+        after = sender.in_flight_upto
+        if sender.acked is None or after is None or log.head - after < SLICE_ENTRIES_MAX:
+            return None
+        packed = self._ahead is not None and (self._ahead.log_id, self._ahead.after) == (log.log_id, after)
+        return None if packed else after
+
     async def _offer(self) -> None:
         asked = self._sender
-        payload, upto = await self._store.in_reader(self._batch, asked.acked)
+        if asked.in_flight_upto is not None:
+            self.packer.answered(None)
+        stretch = await self._next_stretch(asked.acked)
+        payload = await self._store.in_reader(stretch.parcel.seal, self._said_of(stretch))
         if self._sender is not asked:
             self._stirred.set()  # an ack or a reconnect came meanwhile: look again
         elif self._publish(Channel.EVENTS, payload):
-            self._sender = asked.offered(upto, _now_real_ms() + RESEND_REAL_MS)
+            self._sender = asked.offered(stretch.upto, _now_real_ms() + RESEND_REAL_MS)
+            self._stirred.set()
 
-    def _batch(self, acked: int | None) -> tuple[bytes, int]:
-        """The next batch as bytes and how far it goes; an empty one when it is not known what the cloud holds."""
-        log_id, _, head = self._sent_log()
-        table = "log" if (former := self._store.to_send) is None else former.table
-        after = acked or 0
-        entries, upto = ("", after) if acked is None else self._store.sync_json(after=after, table=table)
-        batch = Batch(
-            log_id=log_id,
-            after=after,
-            upto=upto,
+    async def _next_stretch(self, acked: int | None) -> Stretch:
+        """What follows ``acked``; nothing when it is not known what the cloud holds."""
+        log, ahead = self._sent_log(), self._ahead
+        self._ahead = None
+        if acked is None:
+            return Stretch(log.log_id, 0, 0, Parcel())
+        if ahead is not None and (ahead.log_id, ahead.after) == (log.log_id, acked):
+            return ahead
+        return await self.packer.pack(log, acked)
+
+    def _said_of(self, stretch: Stretch) -> Batch:
+        return Batch(
+            log_id=stretch.log_id,
+            after=stretch.after,
+            upto=stretch.upto,
             entries=(),
-            head=max(head, upto),
+            head=max(self._sent_log().head, stretch.upto),
             sent_at_ms=self._clock.now_ms(),
-            sent_by="" if former is None else self._store.log_id,
+            sent_by="" if stretch.log_id == self._store.log_id else self._store.log_id,
         )
-        return encode_batch(batch, entries), upto
 
     # Down.
 
@@ -234,15 +259,19 @@ class Link:
                 _log.error("malformed message, counted and ignored from now on", extra={"problem": str(error)})
 
     async def _take_ack(self, ack: Ack) -> None:
-        log_id, base, head = self._sent_log()
+        log = self._sent_log()
+        log_id, base, head = log.log_id, log.base, log.head
         if ack.log_id != log_id:
             return
+        self._note_speed(ack)
         if ack.upto < base:
             self._tell_gap(ack, base)
-        if (former := self._store.to_send) is not None:
+        if (former := self._former()) is not None:
             if not base <= ack.upto < head:
-                await self._store.in_writer(self._store.log.mark_drained, former)
-                self._sender, self._acked = Sender(self._sent_log()[0]), None
+                if not former.drained:
+                    await self._store.in_writer(self._store.log.mark_drained, former)
+                self._held_whole.add(log_id)
+                self._sender, self._acked = Sender(self._sent_log().log_id), None
             else:
                 self._sender = self._sender.acknowledged(ack, head)
             self._stirred.set()
@@ -252,24 +281,38 @@ class Link:
             # What comes next is not here, and the cloud takes no gap: ask again from time to time, send nothing.
             self._sender = Sender(log_id).offered(0, _now_real_ms() + RESEND_REAL_MS)
             self._acked = ack.upto
+        elif self._held_whole and self._acked is not None and ack.upto < self._acked:
+            # The cloud was put back to a backup: it may lack of the former logs, too.
+            self._held_whole = set()
+            self._sender, self._acked = Sender(self._sent_log().log_id), None
+            self._stirred.set()
         else:
             self._sender = self._sender.acknowledged(ack, head)
             self._acked, self.problem, self._refused = ack.upto, None, False
             self._acked_at_ms = self._clock.now_ms()
             self._stirred.set()
 
-    def _sent_log(self) -> tuple[str, int, int]:
-        """Which log is being sent, what it does not hold any more, and how far it goes: former ones come first."""
-        former = self._store.to_send
+    def _note_speed(self, ack: Ack) -> None:
+        sender = self._sender
+        if sender.acked is not None and sender.in_flight_upto == ack.upto:
+            self.packer.answered(_now_real_ms() - (sender.resend_at_ms - RESEND_REAL_MS))
+
+    def _former(self) -> ClosedLog | None:
+        """The oldest former log of which the cloud has not said, on this connection, that it holds it whole."""
+        return next((log for log in self._store.closed_logs if log.log_id not in self._held_whole), None)
+
+    def _sent_log(self) -> SentLog:
+        """Former logs come first."""
+        former = self._former()
         if former is not None:
-            return former.log_id, former.base, former.head
-        return self._store.log_id, self._store.base, self._store.head
+            return SentLog(former.log_id, former.base, former.head, former.table)
+        return SentLog(self._store.log_id, self._store.base, self._store.head)
 
     def _tell_gap(self, ack: Ack, base: int) -> None:
         self._tell(
             f"the cloud holds log {ack.log_id} up to {ack.upto} and this box keeps it from {base + 1} on:"
             f" entries {ack.upto + 1} to {base} are in neither. Restore the cloud from a newer backup"
-            + ("; until then nothing is sent and nothing is removed here" if self._store.to_send is None else "")
+            + ("; until then nothing is sent and nothing is removed here" if self._former() is None else "")
         )
 
     async def _outrun(self, ack: Ack, head: int) -> None:

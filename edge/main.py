@@ -9,6 +9,7 @@ import asyncio
 import importlib
 import importlib.metadata
 import logging
+import resource
 import signal
 import socket
 import sqlite3
@@ -42,6 +43,11 @@ STOP_REAL_S = 2.5
 _log = logging.getLogger(__name__)
 
 
+FILES = 8_192
+"""Open files and sockets that the daemon may have: supervisors begin with 1,024, which a crowd at the door of the
+stations can use up, and the store needs some too."""
+
+
 class StartError(Exception):
     """The daemon cannot start; one line that says what is wrong and how to mend it."""
 
@@ -51,6 +57,7 @@ def run(config_path: Path) -> int:
     try:
         config = read_config(config_path)
         logs.configure(process=f"edge {config.facility_id}")
+        _allow_files()
         bearers = read_bearers(config.api.token_file)
         if config.ocpp.port is not None:
             _require_free("ocpp", config.ocpp.host, config.ocpp.port)
@@ -82,6 +89,13 @@ def _live(config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]
         _log.critical("the runtime failed, the daemon ends", exc_info=True)
         return 1
     return 1 if daemon.failed else 0
+
+
+def _allow_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _require_free(section: str, host: str, port: int) -> None:

@@ -3,15 +3,19 @@ what they import takes longer than the lanes' whole start.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 from edge import api, schemas, standings
 from edge.commands import Commands
+from edge.diagnostics.collector import Diagnostics
+from edge.diagnostics.recent import RecentLines
 from edge.lanes import Lanes
 from edge.link import Link, LinkSettings
 from edge.part import Part
 from edge.retention import Retention
-from edge.rules import station_quarantine
+from edge.rules import signatures, station_quarantine
+from edge.rules.gathering import GatherDiagnostics
 from edge.rules.inputs import CommandSettled, LimitSetpoint, Matches, OrderSetpoint
 from edge.station_book import StationBook
 from edge.station_entrances import entrances
@@ -36,6 +40,7 @@ class Outside:
         link = Link(
             LinkSettings(config.facility_id, config.broker_url, lanes.version), store, clock, learn=runtime.learn
         )
+        link.packer.site_at_work = lambda: runtime.at_work
         link.on_outrun = lambda: lanes.end("the data folder is an older copy, a new log begins at the next start")
         self._book = StationBook(config.data_dir)
         certificates = Certificates(config.data_dir, config.facility_id, clock)
@@ -66,6 +71,7 @@ class Outside:
             stations=stations,
         )
         app = api.build(inside)
+        self._recent = RecentLines()
         self._parts = (
             Part("stations", lambda: stations.serve(*entrances(config.ocpp, certificates))),
             Part("certificates", lambda: certificates.run(stations)),
@@ -75,11 +81,25 @@ class Outside:
             Part("upkeep", self._upkeep.run),
             Part("api", lambda: api.serve(app, config.api.host, config.api.port)),
         )
-        runtime.on_appended = link.stir
-        runtime.on_commit = commits.observe
-        runtime.on_setpoint(LimitSetpoint, stations.send_limit)
-        runtime.on_setpoint(OrderSetpoint, stations.send_order)
-        runtime.on_setpoint(CommandSettled, commands.settled)
+        self._attach(inside)
+        self._be_diagnosed(inside)
+
+    def _attach(self, inside: api.Inside) -> None:
+        """Let the runtime's commits and setpoints reach the parts."""
+        runtime = inside.runtime
+        runtime.on_appended = inside.link.stir
+        runtime.on_commit = inside.commits.observe
+        runtime.on_setpoint(LimitSetpoint, inside.stations.send_limit)
+        runtime.on_setpoint(OrderSetpoint, inside.stations.send_order)
+        runtime.on_setpoint(CommandSettled, inside.commands.settled)
+
+    def _be_diagnosed(self, inside: api.Inside) -> None:
+        """Keep the newest log lines, and gather them with what else tells how the box is when that is asked for."""
+        logging.getLogger().addHandler(self._recent)
+        told = {**api.readings(inside), "log.jsonl": lambda: [*self._recent.lines]}
+        diagnostics = Diagnostics(self._lanes.config, inside.clock, told, submit=inside.runtime.submit)
+        inside.commands.on_reading = diagnostics.piece
+        inside.runtime.on_setpoint(GatherDiagnostics, diagnostics.gather)
 
     async def live(self) -> None:
         """Keep every part alive until cancelled."""
@@ -88,7 +108,8 @@ class Outside:
                 group.create_task(part.keep_alive(), name=part.name)
 
     def close(self) -> None:
-        """Let go of what stations told."""
+        """Let go of what stations told, and of the log."""
+        logging.getLogger().removeHandler(self._recent)
         self._book.close()
 
     def problems(self) -> dict[str, str | None]:
@@ -106,6 +127,7 @@ def _transport(lanes: Lanes, book: StationBook, certificates: Certificates) -> T
         signer=certificates,
         quarantined_until=lambda name: station_quarantine.until(runtime.state, name, clock.now_ms()),
         untimed=lambda name: name in runtime.state.stations and runtime.state.stations[name].untimed,
+        meter_keys=lambda name: signatures.seen_keys(runtime.state, name),
     )
 
 

@@ -90,8 +90,14 @@ class Runtime(Generic[S]):
         self._catching_up = False
         self._late: dict[tuple[type, str], Setpoint] = {}
         self._timer: asyncio.TimerHandle | None = None
+        self._working = False
         self._stopping = False
         self._ended = False
+
+    @property
+    def at_work(self) -> bool:
+        """Whether an input waits to be decided, or what was decided of one to be durable and dispatched."""
+        return self._working or bool(self._inbox)
 
     @property
     def waiting(self) -> int:
@@ -150,6 +156,7 @@ class Runtime(Generic[S]):
             self._end()
 
     async def _step(self, batch: Sequence[Waiting]) -> None:
+        self._working = True
         try:
             crowded = self._crowded()
             outcomes = [self._decide(waiting, more=crowded or n < len(batch)) for n, waiting in enumerate(batch, 1)]
@@ -163,6 +170,8 @@ class Runtime(Generic[S]):
         except BaseException:
             self._refuse(batch)
             raise
+        finally:
+            self._working = False
         if entries:
             self.on_appended()
         self._arm_timer()

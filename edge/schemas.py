@@ -50,6 +50,25 @@ _CODES_V16: Mapping[ErrorCode, str] = MappingProxyType(
 _READINGS = ("transactionData", "meterValue")
 _READING_WORDS = ("measurand", "unit", "phase", "location", "context")
 
+WORDS_MAX = 255
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "BootNotification": (
+            "chargePointSerialNumber",
+            "chargeBoxSerialNumber",
+            "firmwareVersion",
+            "iccid",
+            "imsi",
+            "meterType",
+            "meterSerialNumber",
+        ),
+        "StatusNotification": ("errorCode", "info", "vendorErrorCode"),
+        "StopTransaction": ("idTag", "reason"),
+    }
+)
+"""What only describes, by the 1.6 message that it stands in."""
+_REGISTERS = ("meterStart", "meterStop")
+
 _MASK = "the value"
 """Stands for what a station sent in the words of a problem: those are logged, and a value may name a person."""
 
@@ -101,11 +120,25 @@ def _with_any_reading(schema: dict[str, Any]) -> dict[str, Any]:
     return schema
 
 
+def _with_any_words(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A 1.6 schema that lets a station describe itself, its errors and a stop in more words than the specification has,
+    and its register in parts of a watt-hour: makers write serial numbers of 34 characters and errors of their own.
+    Such a station would never come up, its connector be free when it is not, the energy of its stop be lost."""
+    for word in _WORDS.get(name, ()):
+        schema["properties"][word] = {"type": "string", "maxLength": WORDS_MAX}
+    for register in _REGISTERS:
+        if register in schema.get("properties", {}):
+            schema["properties"][register] = {"type": "number"}
+    return schema
+
+
 def _compiled(package: str, name: str) -> Validator:
     try:
         text = (resources.files(package) / "schemas" / f"{name}.json").read_text(encoding="utf-8-sig")
         # Formats are not judged: a timestamp that cannot be read costs a transaction message its time, not its energy.
-        schema = json.loads(text) if package == "ocpp.v201" else _with_any_reading(json.loads(text))
+        schema = json.loads(text)
+        if package == "ocpp.v16":
+            schema = _with_any_words(name, _with_any_reading(schema))
         validator = jsonschema_rs.validator_for(schema, validate_formats=False, mask=_MASK)
     except (OSError, ValueError) as error:
         raise SchemaSetError(f"the ocpp package's schema {name} cannot be used: {error}") from error

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from websockets.exceptions import InvalidHeader
 from websockets.headers import parse_authorization_basic
@@ -20,6 +20,7 @@ from websockets.headers import parse_authorization_basic
 from edge.station_secrets import Key, StationSecrets
 from shared.facilities import Facility, Station
 
+REVOKED = "its certificate was revoked"
 KEY_BYTES = 20
 """An AuthorizationKey of OCPP 1.6 that was drawn at random."""
 Profile = Literal[1, 2, 3]
@@ -34,6 +35,7 @@ class Approach:
     authorization: str | None = None
     encrypted: bool = False
     certificate_name: str | None = None
+    certificate_revoked: bool = False
 
     @property
     def profile(self) -> Profile:
@@ -60,8 +62,10 @@ class Refusal:
 
 
 def station_id_of(target: str) -> str:
-    """The station id in a request's target: its path without the first slash, percent-decoded (part 4, 3.1.1)."""
-    return unquote(urlsplit(target).path.removeprefix("/"))
+    """The station id in a request's target: the last part of its path, percent-decoded (part 4, 3.1.1). Stations put it
+    behind whatever address they were given, with one slash too many or one at the end; none of that names anybody."""
+    path = target.partition("#")[0].partition("?")[0]
+    return unquote(path.rstrip("/").rpartition("/")[2])
 
 
 def admit(facility: Facility | None, approach: Approach, secrets: StationSecrets) -> Admitted | Refusal:
@@ -84,6 +88,8 @@ def _certified(station: Station | None, approach: Approach) -> Admitted | Refusa
     """A00.FR.4xx: the certificate's common name is the station's id."""
     if station is None:
         return Refusal(HTTPStatus.UNAUTHORIZED, "no station of this id is configured")
+    if approach.certificate_revoked:
+        return Refusal(HTTPStatus.UNAUTHORIZED, REVOKED)
     if approach.certificate_name != station.station_id:
         return Refusal(HTTPStatus.UNAUTHORIZED, "the certificate's common name is not the station id of the address")
     return Admitted(station)

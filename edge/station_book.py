@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from edge.ocpp.notes import KEPT_MAX, OURS, Change, Forget, ForgetOthers, Kind, Note
+from edge.ocpp.notes import KEPT_MAX, OURS, Change, Forget, ForgetOne, ForgetOthers, Kind, Note, Revise
 from edge.ocpp.version import Registration
 
 FILE_NAME = "stations.db"
@@ -75,7 +75,8 @@ class StationBook:
 
     async def note(self, station_id: str, kind: Kind, key: str = "") -> Kept | None:
         """One note."""
-        return next((kept for kept in await self.notes(station_id, kind) if kept.key == key), None)
+        found = await self._in_thread(lambda: self._notes(station_id, kind, key))
+        return found[0] if found else None
 
     async def registration(self, station_id: str) -> Registration:
         """What the station's next boot is to be answered; Accepted unless a person held it back."""
@@ -101,11 +102,16 @@ class StationBook:
                 match change:
                     case Note(kind, key, body):
                         self._put(station_id, kind, key, body=_text(body), now_ms=now_ms)
+                    case Revise(kind, key, how):
+                        known = self._notes(station_id, kind, key)
+                        self._put(station_id, kind, key, body=_text(how(known[0].body if known else {})), now_ms=now_ms)
+                    case ForgetOne(kind, key):
+                        self._delete(station_id, kind, "key = ?1", key)
                     case Forget(kind, prefix):
-                        self._delete(station_id, kind, "substr(key, 1, ?) = ?", prefix)
+                        self._delete(station_id, kind, "substr(key, 1, length(?1)) = ?1", prefix)
                     case ForgetOthers(kind, prefix):
-                        self._delete(station_id, kind, "substr(key, 1, ?) <> ?", prefix)
-            for kind in {change.kind for change in changes if isinstance(change, Note)}:
+                        self._delete(station_id, kind, "substr(key, 1, length(?1)) <> ?1", prefix)
+            for kind in {change.kind for change in changes if isinstance(change, Note | Revise)}:
                 self._bound_kind(station_id, kind)
             self._bound_bytes(station_id)
 
@@ -116,10 +122,10 @@ class StationBook:
             (station_id, kind.value, key, body, len(body), now_ms, self._number),
         )
 
-    def _delete(self, station_id: str, kind: Kind, which: str, prefix: str) -> None:
+    def _delete(self, station_id: str, kind: Kind, which: str, key: str) -> None:
         self._db.execute(
-            f"DELETE FROM notes WHERE station_id = ? AND kind = ? AND {which}",  # noqa: S608  (which: two literals)
-            (station_id, kind.value, len(prefix), prefix),
+            f"DELETE FROM notes WHERE station_id = ?2 AND kind = ?3 AND {which}",  # noqa: S608  (which: three literals)
+            (key, station_id, kind.value),
         )
 
     def _bound_kind(self, station_id: str, kind: Kind) -> None:
@@ -143,10 +149,12 @@ class StationBook:
             self._db.execute("DELETE FROM notes WHERE station_id = ? AND number = ?", (station_id, number))
             size -= taken
 
-    def _notes(self, station_id: str, kind: Kind) -> list[Kept]:
+    def _notes(self, station_id: str, kind: Kind, key: str | None = None) -> list[Kept]:
+        """All of a kind, or the one of a key."""
+        of_key = "" if key is None else " AND key = ?3"
         rows = self._db.execute(
-            "SELECT key, noted_ms, body FROM notes WHERE station_id = ? AND kind = ? ORDER BY number",
-            (station_id, kind.value),
+            f"SELECT key, noted_ms, body FROM notes WHERE station_id = ?1 AND kind = ?2{of_key} ORDER BY number",  # noqa: S608
+            (station_id, kind.value, *([] if key is None else [key])),
         ).fetchall()
         return [Kept(key, noted_ms, json.loads(body)) for key, noted_ms, body in rows]
 

@@ -12,9 +12,20 @@ from dataclasses import dataclass, field
 
 from websockets.exceptions import ConnectionClosed
 
+from edge.ocpp import capacity
+from edge.ocpp.capacity import Room
 from edge.ocpp.outbox import Outbox
 from edge.ocpp.rpc import Answered, Conversation, Refused
-from edge.ocpp.version import CallBody, InWatts, LimitOutcome, LimitUnit, OrderResult, Version, configured_unit
+from edge.ocpp.version import (
+    CallBody,
+    InWatts,
+    LimitOutcome,
+    LimitUnit,
+    Listing,
+    OrderResult,
+    Version,
+    configured_unit,
+)
 from edge.rules.inputs import LimitReplied, LimitSetpoint, OrderReplied, OrderSetpoint
 from shared.clock import Clock
 from shared.facilities import Station
@@ -75,10 +86,12 @@ _Order = _LimitOrder | _UnitOrder | _RequestOrder | _AskOrder
 
 @dataclass(frozen=True, slots=True)
 class Outlets:
-    """``send`` puts a frame on the wire; ``report`` makes the reply to a limit or an order durable."""
+    """``send`` puts a frame on the wire; ``report`` makes the reply to a limit or an order durable; ``heard`` takes
+    note of what an answer says of the station."""
 
     send: Callable[[str], Awaitable[None]]
     report: Callable[[LimitReplied | OrderReplied], Awaitable[object]]
+    heard: Callable[[CallBody, Answered | Refused], Awaitable[None]]
     clock: Clock
 
 
@@ -98,17 +111,20 @@ class StationCalls:
         self._conversation = conversation
         self._send = outlets.send
         self._report = outlets.report
+        self._heard = outlets.heard
         self._clock = outlets.clock
         self._outbox: Outbox[_Order] = Outbox(REQUESTS_MAX)
         self._order: _Order | None = None
-        unit = configured_unit(station)
-        self._unit: LimitUnit = unit or InWatts()
+        self._unit: LimitUnit = configured_unit(station) or InWatts()
+        self._unit_answers: list[Answered] = []
         self._stopped = False
         self._held = False
         self._may_begin = asyncio.Event()
         self._wake = asyncio.Event()
-        if unit is None and (question := version.unit_question(station)) is not None:
-            self._outbox.put_urgent("unit", _UnitOrder(question))
+
+    def ask_unit(self, question: CallBody, listing: Listing, room: Room) -> None:
+        """Find out, before the first limit, in which unit the station takes them."""
+        self._ask_unit(capacity.parts(question, listing, room))
 
     def begin(self) -> None:
         """The station has said something and was answered: calls may go out now."""
@@ -189,19 +205,32 @@ class StationCalls:
         """Tell whoever asked what became of the open call. A text says why there is no answer."""
         order, self._order = self._order, None
         match order:
-            case _UnitOrder() if not isinstance(told, str):
-                self._unit = self._version.unit_from(self._station, told)
-            case _RequestOrder(body, reply) if not reply.done():
-                if isinstance(told, str):
-                    reply.set_exception(NoAnswer(f"{self._station.station_id}, {body.action}: {told}"))
-                else:
-                    reply.set_result(told)
+            case _UnitOrder(body) if not isinstance(told, str):
+                self._unit_told(body, told)
+                self._wake.set()
+                await self._heard(body, told)
+            case _RequestOrder(body, reply):
+                if not isinstance(told, str):
+                    await self._heard(body, told)
+                _hand_over(reply, f"{self._station.station_id}, {body.action}", told)
             case _LimitOrder(setpoint):
                 became = LimitOutcome("UNKNOWN", told) if isinstance(told, str) else self._version.limit_outcome(told)
                 await self._report(limit_replied(setpoint, became))
             case _AskOrder(setpoint):
                 await self._report(order_replied(setpoint, self._result(setpoint, told)))
         self._wake.set()
+
+    def _unit_told(self, body: CallBody, told: Answered | Refused) -> None:
+        """All parts of the question go before the first limit, also those that a refusal makes of one."""
+        self._ask_unit(capacity.halves(body, self._version.listings.get(body.action), told))
+        if isinstance(told, Answered):
+            self._unit_answers.append(told)
+        known = capacity.joined(self._unit_answers) if self._unit_answers else told
+        self._unit = self._version.unit_from(self._station, known)
+
+    def _ask_unit(self, parts: tuple[CallBody, ...]) -> None:
+        for part in reversed(parts):
+            self._outbox.put_first(("unit", str(part.payload)), _UnitOrder(part))
 
     def _result(self, setpoint: OrderSetpoint, told: Answered | Refused | str) -> OrderResult:
         if isinstance(told, str):
@@ -250,6 +279,15 @@ class StationCalls:
                 pass
         message_id = str(uuid.uuid4())
         return self._conversation.call(message_id, body.action, body.payload, deadline_real_s=deadline_real_s)
+
+
+def _hand_over(reply: "asyncio.Future[Answered | Refused]", about: str, told: Answered | Refused | str) -> None:
+    if reply.done():
+        return
+    if isinstance(told, str):
+        reply.set_exception(NoAnswer(f"{about}: {told}"))
+    else:
+        reply.set_result(told)
 
 
 async def _set_within(event: asyncio.Event, real_s: float | None) -> None:

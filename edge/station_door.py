@@ -20,7 +20,7 @@ from edge.rules.inputs import Knowledge
 from edge.station_admission import Admitted, Approach, Refusal, admit, station_id_of
 from edge.station_guard import Bucket, Guard
 from edge.station_secrets import StationSecrets
-from edge.station_tls import common_name
+from edge.station_tls import Encryption, common_name
 from shared.clock import SECOND_MS, Clock
 from shared.facilities import Station
 
@@ -29,21 +29,35 @@ BEATS, BEATS_A_REAL_S = 100, 10
 """Pings and pongs of one station; more is an attack, because they pass by the read loop."""
 TOO_MANY_BEATS = "too many pings"
 _BEATS = (Opcode.PING, Opcode.PONG)
+STUCK_REAL_S = 30.0
+"""So long may what we have to say to a peer wait in memory before its connection is cut. Whoever reads nothing could
+keep it for ever otherwise, with its station's place: saying goodbye waits behind all else."""
 _log = logging.getLogger(__name__)
 
 
 class Visitor(ServerConnection):
-    """A connection that counts as pending until it was let in or has ended."""
+    """A connection that counts as pending until it was let in or has ended. ``first`` has the connection before it."""
 
-    def __init__(self, protocol: ServerProtocol, server: Server, *, guard: Guard, **more: Any) -> None:
+    def __init__(
+        self, protocol: ServerProtocol, server: Server, *, guard: Guard, tls: Encryption | None = None, **more: Any
+    ) -> None:
         super().__init__(protocol, server, **more)
         self.station: Station | None = None
+        self.first: asyncio.Protocol | None = None
+        self._tls = tls
         self._guard = guard
         self._address: str | None = None
         self._beats = Bucket(BEATS, BEATS_A_REAL_S)
+        self._cut: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake; end it at once when the address has too many under way."""
+        """Begin the handshake, that of ``first`` before our own; end it at once when the address has too many under
+        way."""
+        first, self.first = self.first, None
+        if first is not None and isinstance(transport, asyncio.Transport):
+            transport.set_protocol(first)
+            first.connection_made(transport)
+            return
         super().connection_made(transport)
         self._address = address_of(self)
         if not self._guard.knock(self._address):
@@ -51,14 +65,37 @@ class Visitor(ServerConnection):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Count it no more."""
+        self._unstuck()
         self.settled()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The peer does not read as fast as it is told; it has a while to begin again."""
+        super().pause_writing()
+        self._unstuck()
+        self._cut = self.loop.call_later(STUCK_REAL_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self._unstuck()
+        super().resume_writing()
+
+    def _unstuck(self) -> None:
+        if self._cut is not None:
+            self._cut.cancel()
+            self._cut = None
 
     def settled(self) -> None:
         """It has signed in, or has ended."""
         if self._address is not None:
             self._guard.settled(self._address)
             self._address = None
+
+    @property
+    def revoked(self) -> bool:
+        """Whether the certificate that it showed counts no more."""
+        shown = certificate_of(self)
+        return shown is not None and self._tls is not None and self._tls.revoked.holds(shown)
 
     def process_event(self, event: Event) -> None:
         """End a connection that does nothing but ping."""
@@ -79,6 +116,12 @@ def peer_certificate(connection: ServerConnection) -> dict[str, Any] | None:
     """The certificate that a station showed and whose chain was checked."""
     found: dict[str, Any] | None = connection.transport.get_extra_info("peercert")
     return found or None
+
+
+def certificate_of(connection: ServerConnection) -> bytes | None:
+    """The same, whole (DER)."""
+    encrypted = connection.transport.get_extra_info("ssl_object")
+    return None if encrypted is None else encrypted.getpeercert(binary_form=True)
 
 
 class Doorkeeper:
@@ -161,10 +204,16 @@ class Doorkeeper:
 def _approach(connection: ServerConnection, request: Request) -> Approach:
     return Approach(
         target=request.path,
-        authorization=request.headers.get("Authorization"),
+        authorization=_only(request.headers.get_all("Authorization")),
         encrypted=connection.transport.get_extra_info("ssl_object") is not None,
         certificate_name=common_name(peer_certificate(connection)),
+        certificate_revoked=isinstance(connection, Visitor) and connection.revoked,
     )
+
+
+def _only(values: list[str]) -> str | None:
+    """None for two of a kind as for none: which of them counts is not for us to guess."""
+    return values[0] if len(values) == 1 else None
 
 
 async def _pause(real_s: float) -> None:

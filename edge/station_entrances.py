@@ -2,7 +2,7 @@
 
 from edge.config import Listen, Tls
 from edge.station_renewal import Certificates
-from edge.station_tls import server_context
+from edge.station_tls import Encryption, TlsFiles
 from edge.stations import Entrance
 
 
@@ -16,4 +16,4 @@ def _encrypted(host: str, tls: Tls, certificates: Certificates) -> Entrance:
     trusted = [certificates.authority().certificate_file]
     if tls.client_ca is not None:
         trusted.append(tls.client_ca)
-    return Entrance(host, tls.port, server_context(tls.certificate, tls.key, trusted))
+    return Entrance(host, tls.port, Encryption(TlsFiles(tls.certificate, tls.key, trusted, tls.revoked)))

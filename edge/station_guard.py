@@ -7,9 +7,12 @@ send hundreds of queued messages, and each is energy that was delivered.
 from collections.abc import Hashable
 from dataclasses import dataclass, field
 
-PENDING_MAX = 512
+PENDING_MAX = 384
 """Connections of one address that have not signed in yet. A site's stations may share one address, and all come at once
 after a power cut."""
+PENDING_ALL_MAX, PENDING_FEW = 512, 8
+"""Of all addresses together; beyond it each has a few, so that whoever takes many addresses keeps no station out and
+the serial lines of the lanes, when they are opened again, get one of the numbers below 1,024 that they need."""
 REMEMBERED_MAX = 10_000
 GUESSES_FREE = 5
 GUESS_FORGOTTEN_REAL_S = 600.0
@@ -64,6 +67,7 @@ class Guard:
     """Of one facility's door."""
 
     pending: dict[str, int] = field(default_factory=dict)
+    pending_all: int = 0
     _guesses: dict[Hashable, tuple[int, float]] = field(default_factory=dict)
     _visits: dict[str, Bucket] = field(default_factory=dict)
     _offences: dict[str, tuple[tuple[float, int], ...]] = field(default_factory=dict)
@@ -71,10 +75,13 @@ class Guard:
     def knock(self, address: str) -> bool:
         """A connection was opened; False when its address has too many that have not signed in."""
         self.pending[address] = self.pending.get(address, 0) + 1
-        return self.pending[address] <= PENDING_MAX
+        self.pending_all += 1
+        crowded = self.pending_all > PENDING_ALL_MAX
+        return self.pending[address] <= (PENDING_FEW if crowded else PENDING_MAX)
 
     def settled(self, address: str) -> None:
         """It signed in, or has ended."""
+        self.pending_all -= 1
         self.pending[address] -= 1
         if not self.pending[address]:
             del self.pending[address]

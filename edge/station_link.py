@@ -7,11 +7,14 @@ connection ends without an answer, so that the station keeps it and sends it aga
 import asyncio
 import logging
 import sqlite3
+import time
 from typing import Literal
 
-from websockets.asyncio.server import ServerConnection
+from websockets.asyncio.server import ServerConnection, broadcast
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
+from edge.meter_signatures import judge
 from edge.ocpp.masking import masked
 from edge.ocpp.notes import Change
 from edge.ocpp.rpc import (
@@ -26,14 +29,32 @@ from edge.ocpp.rpc import (
     Refused,
     Violation,
 )
-from edge.ocpp.version import CallBody, LimitOutcome, OrderResult, Registration, Request, Version
+from edge.ocpp.version import (
+    CallBody,
+    LimitOutcome,
+    OrderResult,
+    Registration,
+    Request,
+    Version,
+    configured_unit,
+)
 from edge.rules.clock_inputs import TimeTold
-from edge.rules.inputs import NO_MATCHES, Answer, LimitSetpoint, OrderSetpoint, StationClosed, StationOpened
+from edge.rules.inputs import (
+    NO_MATCHES,
+    Answer,
+    LimitSetpoint,
+    OrderSetpoint,
+    StationClosed,
+    StationOpened,
+    TransactionReported,
+)
 from edge.rules.orders import AskMessage
 from edge.rules.quarantine_requests import Misbehaved
+from edge.rules.station_inputs import SignatureChecked
 from edge.station_calls import Outlets, StationCalls
 from edge.station_greeting import Greeting
 from edge.station_guard import Pace
+from edge.station_parts import in_parts
 from edge.surroundings import Surroundings
 from shared.facilities import Station
 
@@ -55,13 +76,15 @@ class _NotKeptError(Exception):
 
 
 class StationLink:
-    """Lives as long as its connection; ``run`` is its life. ``last_seen_ms`` is lived, ``dialect`` what it speaks."""
+    """Lives as long as its connection; ``run`` is its life. ``last_seen_ms`` is lived, ``dialect`` what it speaks,
+    ``certificate`` what it showed (DER)."""
 
     def __init__(
         self, socket: ServerConnection, station: Station, *, version: Version, dialect: Dialect, around: Surroundings
     ) -> None:
         self.last_seen_ms = around.clock.now_ms()
         self.certificate_ends_ms: int | None = None
+        self.certificate: bytes | None = None
         self._socket = socket
         self._station = station
         self.version = self._version = version
@@ -69,7 +92,7 @@ class StationLink:
         self._around = around
         self.dialect = dialect
         self._conversation = Conversation(dialect)
-        outlets = Outlets(self._send, around.submit, around.clock)
+        outlets = Outlets(self._send, around.submit, self._answer_heard, around.clock)
         self._calls = StationCalls(station, version, self._conversation, outlets)
         self._why = ""
         self._registration: Registration = "Accepted"
@@ -93,6 +116,7 @@ class StationLink:
             self._registration = self._greeting.held_back
             if self._registration == "Rejected":
                 self._calls.hold()
+            await self._ask_unit()
             await self._around.submit(StationOpened(station_id, self._version.name))
             self._talking = [asyncio.create_task(self._call()), asyncio.create_task(self._greeting.run())]
             try:
@@ -138,10 +162,24 @@ class StationLink:
         return self._version.why_not_by_hand(self._station, action, payload)
 
     async def request(self, body: CallBody) -> Answered | Refused:
-        """Call the station and wait. Raises StationAway, StationBusy or NoAnswer."""
+        """Call the station and wait; what is too long for it goes in parts. Raises StationAway, StationBusy or
+        NoAnswer."""
         if body.action == _TRIGGER:
             self._triggered.add(str(body.payload.get("requestedMessage")))
-        return await self._calls.request(body)
+        listing = self._version.listings.get(body.action)
+        if listing is None:
+            return await self._calls.request(body)
+        return await in_parts(self._calls.request, body, listing, await self._greeting.room(listing))
+
+    async def _ask_unit(self) -> None:
+        question = None if configured_unit(self._station) else self._version.unit_question(self._station)
+        if question is not None:
+            listing = self._version.listings[question.action]
+            self._calls.ask_unit(question, listing, await self._greeting.room(listing))
+
+    async def _answer_heard(self, body: CallBody, told: Answered | Refused) -> None:
+        if isinstance(told, Answered) and told.problem is None and (notes := self._version.told(body, told.payload)):
+            await self._keep(notes, also_booked=True)
 
     async def _read(self) -> None:
         try:
@@ -149,7 +187,8 @@ class StationLink:
                 frame = await self._socket.recv()
                 self.last_seen_ms = self._around.clock.now_ms()
                 self._note("in", frame if isinstance(frame, str) else repr(frame))
-                await _pause(self._pace.read(len(frame), _now_real_s()))
+                if (wait_real_s := self._pace.read(len(frame), time.monotonic())) > 0:
+                    await asyncio.sleep(wait_real_s)
                 await self._received(frame)
         except ConnectionClosed as closed:
             if not self._why and closed.sent is not None and not closed.rcvd_then_sent:
@@ -175,7 +214,7 @@ class StationLink:
                 about = self._about(problem=f"{problem.code}: {problem.description}")
                 _log.warning("station broke the protocol", extra=about)
                 await self._send(reply)
-                await _pause(self._pace.wrong(_now_real_s()))
+                await asyncio.sleep(self._pace.wrong(time.monotonic()))
                 if unreadable:
                     await self._offended(_UNREADABLE, problem.description)
             case Ignored(reason):
@@ -184,7 +223,7 @@ class StationLink:
     async def _offended(self, points: int, what: str) -> None:
         """Count what no well-meant message does; when it is enough, the station is put out for a while."""
         station_id = self._station.station_id
-        if not (points and self._around.guard.offended(station_id, points, _now_real_s())):
+        if not (points and self._around.guard.offended(station_id, points, time.monotonic())):
             return
         self._why = "quarantine"
         await self._around.submit(Misbehaved(station_id, what[:REASON_MAX]))
@@ -248,10 +287,20 @@ class StationLink:
         inputs = handler.inputs(request)
         for given in inputs:
             self._greeting.hear(given)
+            if isinstance(given, TransactionReported) and given.signed:
+                await around.submit(self._signature(given, call.payload))
             answer = await around.submit(given)
         if notes := handler.notes(request):
             await self._keep(notes, also_booked=bool(inputs))
         return handler.answer(request, answer)
+
+    def _signature(self, given: TransactionReported, payload: Payload) -> SignatureChecked:
+        """What the meter's signature on a register is worth, as far as arithmetic can tell."""
+        configured = [x.meter_public_key for x in self._station.evses if x.meter_public_key]
+        keys = (*configured, *self._around.meter_keys(given.station_id))
+        found = judge(self._version.signed_values(payload), keys, given.register_wh)
+        about = (given.station_id, given.transaction_id, given.evse_id)
+        return SignatureChecked(*about, found.outcome, found.reason, found.key, found.registers_wh)
 
     def _may_sign(self, payload: Payload) -> bool:
         signer = self._around.signer
@@ -277,7 +326,10 @@ class StationLink:
 
     async def _send(self, frame: str) -> None:
         self._note("out", frame)
-        await self._socket.send(frame)
+        if self._socket.state is State.OPEN and not self._socket.transport.get_write_buffer_size():
+            broadcast((self._socket,), frame, raise_exceptions=True)  # costs half of ``send``, which could wait
+        else:
+            await self._socket.send(frame)
 
     def _note(self, direction: Literal["in", "out"], frame: str) -> None:
         if self._around.journal is not None:
@@ -285,12 +337,3 @@ class StationLink:
 
     def _about(self, **more: object) -> dict[str, object]:
         return {"station_id": self._station.station_id, **more}
-
-
-async def _pause(real_s: float) -> None:
-    if real_s > 0:
-        await asyncio.sleep(real_s)
-
-
-def _now_real_s() -> float:
-    return asyncio.get_running_loop().time()

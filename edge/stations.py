@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
-from ssl import SSLContext
 from types import MappingProxyType
-from typing import cast
+from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
 from edge import schemas
@@ -29,12 +29,14 @@ from edge.rules.inputs import (
     OrderReplied,
     OrderSetpoint,
 )
+from edge.station_admission import REVOKED
 from edge.station_book import StationBook
 from edge.station_calls import AWAY, NOT_CONNECTED, StationAway, limit_replied, order_replied
-from edge.station_door import Doorkeeper, Visitor, peer_certificate
+from edge.station_door import Doorkeeper, Visitor, certificate_of, peer_certificate
+from edge.station_handshake import HANDSHAKE_REAL_S, Failures, Handshake
 from edge.station_link import StationLink
 from edge.station_secrets import StationSecrets
-from edge.station_tls import ends_ms
+from edge.station_tls import Encryption, ends_ms
 from edge.surroundings import Journal, Signer, Surroundings
 from shared.clock import Clock
 
@@ -42,8 +44,8 @@ VERSIONS = MappingProxyType({version.subprotocol: version for version in (v201.V
 """By subprotocol, the one preferred first."""
 CLOSE_REAL_S = 1.0
 """How long a closing handshake may take; a station that is gone keeps its successor waiting no longer."""
-HANDSHAKE_REAL_S = 20.0
-"""That of TLS may take so long, and then that of WebSocket: radio links are slow, and a peer that guesses waits."""
+LOOK_AT_FILES_REAL_S = 10.0
+"""How soon a renewed certificate, or a revocation, counts."""
 FRAMES_WAITING = 4
 """Frames of one station that wait in memory; the next ones wait in the network."""
 
@@ -64,8 +66,8 @@ class NotByHand(ValueError):  # noqa: N818  (as above)
 class Transport:
     """Time-outs in real seconds, who is told of every frame, where what stations tell of themselves and the passwords
     they were given are kept (None: in memory alone), who signs their certificates, until which lived instant a station
-    is kept out (None: it is not), and whether it must be told the time. A dead station is noticed within
-    ``ping_every`` plus ``pong_within``."""
+    is kept out (None: it is not), whether it must be told the time, and which keys its meters were seen to sign with. A
+    dead station is noticed within ``ping_every`` plus ``pong_within``."""
 
     ping_every_real_s: float = 20.0
     pong_within_real_s: float = 20.0
@@ -76,6 +78,7 @@ class Transport:
     signer: Signer | None = None
     quarantined_until: Callable[[str], int | None] = lambda _station_id: None
     untimed: Callable[[str], bool] = lambda _station_id: False
+    meter_keys: Callable[[str], tuple[str, ...]] = lambda _station_id: ()
 
 
 DEFAULT_TRANSPORT = Transport()
@@ -87,7 +90,7 @@ class Entrance:
 
     host: str
     port: int
-    tls: SSLContext | None = None
+    tls: Encryption | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +128,10 @@ class StationServer:
             call_timeout_real_s=transport.call_timeout_real_s,
             signer=transport.signer,
             untimed=transport.untimed,
+            meter_keys=transport.meter_keys,
         )
         self._transport = transport
+        self._failures = Failures()
         self._dialects: dict[str, Dialect] = {
             v201.VERSION.subprotocol: schemas.v201_dialect(),
             v16.VERSION.subprotocol: schemas.v16_dialect(),
@@ -152,6 +157,8 @@ class StationServer:
             servers: list[Server] = [
                 await undo.enter_async_context(self._listening(entrance)) for entrance in entrances
             ]
+            looking = [asyncio.create_task(self._look(x.tls)) for x in entrances if x.tls is not None]
+            undo.callback(lambda: [task.cancel() for task in looking])
             self.ports = tuple(next(iter(server.sockets)).getsockname()[1] for server in servers)
             self.listening.set()
             while True:
@@ -162,10 +169,9 @@ class StationServer:
             self._connected,
             entrance.host,
             entrance.port,
-            ssl=entrance.tls,
             process_request=self._door.admit,
             select_subprotocol=_select,
-            create_connection=cast(type[ServerConnection], partial(Visitor, guard=self._door.guard)),
+            create_connection=cast(type[ServerConnection], partial(self._visitor, entrance.tls)),
             compression=None,
             max_size=FRAME_BYTES_MAX,
             max_queue=FRAMES_WAITING,
@@ -175,6 +181,20 @@ class StationServer:
             close_timeout=CLOSE_REAL_S,
             server_header=None,
         )
+
+    def _visitor(self, tls: Encryption | None, protocol: ServerProtocol, server: Server, **more: Any) -> Visitor:
+        visitor = Visitor(protocol, server, guard=self._door.guard, tls=tls, **more)
+        if tls is not None:
+            visitor.first = Handshake(visitor, tls, self._door.guard, self._failures)
+        return visitor
+
+    async def _look(self, tls: Encryption) -> None:
+        """Follow the files of a TLS port, and end the connections whose certificate was revoked meanwhile."""
+        while True:
+            await asyncio.sleep(LOOK_AT_FILES_REAL_S)
+            if await asyncio.to_thread(tls.look):
+                for link in [x for x in self._links.values() if x.certificate and tls.revoked.holds(x.certificate)]:
+                    await link.retire(REVOKED)
 
     def send_limit(self, setpoint: LimitSetpoint) -> None:
         """Send a limit as soon as the station may be asked. Its outcome is submitted as a LimitReplied: REJECTED as
@@ -249,7 +269,7 @@ class StationServer:
             return
         dialect = self._dialects[version.subprotocol]
         link = StationLink(socket, station, version=version, dialect=dialect, around=self._around)
-        link.certificate_ends_ms = ends_ms(peer_certificate(socket))
+        link.certificate_ends_ms, link.certificate = ends_ms(peer_certificate(socket)), certificate_of(socket)
         await self._live(station.station_id, link)
 
     async def _live(self, station_id: str, link: StationLink) -> None:

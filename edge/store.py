@@ -10,6 +10,7 @@ import json
 import os
 import secrets
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,24 +24,29 @@ from edge.rules.inputs import Knowledge, Matches
 from shared.events import Entry
 from shared.sync import SyncEntry
 
-BATCH_ENTRIES_MAX = 4_000
-BATCH_BYTES_MAX = 512_000
-"""Of the entries as they travel, before compression, which leaves a tenth: brokers take 1 MB. Larger ones are no
-faster by much, and what the interpreter does with them in one go is what a lane may have to wait for."""
-_BATCH = """
+SLICE_ENTRIES_MAX = 500
+SLICE_BYTES_MAX = 150_000
+"""Of the entries as they travel up."""
+_LINES = """
     WITH line AS (
         SELECT seq, '{{"position":' || seq || ',"body":{{"at_ms":' || at_ms || ',"type":' || json_quote(type)
             || ',"body":' || body || '}}}}' AS json
         FROM {table} WHERE seq > :after ORDER BY seq LIMIT :entries
-    ), sized AS (
+    )
+"""
+_SLICE = _LINES + "SELECT CAST(coalesce(group_concat(json), '') AS BLOB), coalesce(max(seq), :after) FROM line"  # noqa: S608 - ours
+"""Put together by SQLite, since the interpreter, which the lanes need, is free meanwhile. Rows reach ``group_concat``
+in their order; a receiver refuses a batch in any other."""
+_SHORTER_SLICE = f"""
+    {_LINES}, sized AS (
         SELECT seq, json, sum(length(CAST(json AS BLOB)) + 1) OVER (ORDER BY seq ROWS UNBOUNDED PRECEDING) AS bytes
         FROM line
     )
-    SELECT coalesce(group_concat(json), ''), coalesce(max(seq), :after)
-    FROM sized WHERE bytes <= :bytes OR seq = (SELECT min(seq) FROM line)
-"""
-"""Put together by SQLite, since the interpreter, which the lanes need, is free meanwhile. Rows reach ``group_concat``
-in the order of the window; a receiver refuses a batch in any other."""
+    SELECT CAST(group_concat(json) AS BLOB), max(seq) FROM sized
+    WHERE bytes <= :bytes OR seq = (SELECT min(seq) FROM line)
+"""  # noqa: S608 - ours
+"""The same within a bound of bytes, at twice the cost: for entries that are unusually long."""
+READER_NICENESS = 10
 _PREFIX_MAX = 40
 """A log id is at most this much of the facility's id and 9 characters more, so that a position id is still an Id."""
 
@@ -69,7 +75,7 @@ class Store:
         self._reading = database.open_for_reading(path)
         self._looking_up = database.open_for_reading(path)
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-writer")
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader")
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="store-reader", initializer=_stand_back)
         try:
             self.log_id = self._identify(facility_id, path)
             self.log = LogBook(self._db, str(path))
@@ -125,9 +131,9 @@ class Store:
         return self.log.whole
 
     @property
-    def to_send(self) -> ClosedLog | None:
-        """The oldest former log that the cloud may not have in full; None when only the present one is to be sent."""
-        return next((former for former in self.log.closed if not former.drained), None)
+    def closed_logs(self) -> tuple[ClosedLog, ...]:
+        """The former logs of which something is kept, oldest first."""
+        return self.log.closed
 
     def append(self, entries: Sequence[Entry]) -> None:
         """Write entries in one transaction; when this returns they survive a power cut. Writer's thread.
@@ -149,11 +155,13 @@ class Store:
             yield from piece
             after = piece[-1].seq
 
-    def sync_json(self, *, after: int, table: str = "log") -> tuple[str, int]:
-        """The next entries as they travel up, a list's inside in JSON, and the position of the last: at most 4,000
-        entries or 512 kB, at least one if there is any. Reader's thread."""
-        bounds = {"after": after, "entries": BATCH_ENTRIES_MAX, "bytes": BATCH_BYTES_MAX}
-        json_text, upto = self._reading.execute(_BATCH.format(table=table), bounds).fetchone()
+    def sync_json(self, *, after: int, table: str = "log") -> tuple[bytes, int]:
+        """The next entries as they travel up, a list's inside in JSON, and the position of the last: at most 500
+        entries or 150 kB, at least one if there is any. Reader's thread."""
+        bounds = {"after": after, "entries": SLICE_ENTRIES_MAX, "bytes": SLICE_BYTES_MAX}
+        json_text, upto = self._reading.execute(_SLICE.format(table=table), bounds).fetchone()
+        if len(json_text) > SLICE_BYTES_MAX:
+            json_text, upto = self._reading.execute(_SHORTER_SLICE.format(table=table), bounds).fetchone()
         return json_text, upto
 
     def _rows(self, after: int, limit: int) -> Iterable[tuple[int, int, str, str]]:
@@ -250,6 +258,12 @@ class Store:
                 " correct facility_id, or give this facility its own data_dir"
             )
         return str(held["log_id"])
+
+
+def _stand_back() -> None:
+    """Where threads can differ in that (Linux), the one that reads in bulk has the processor when no other wants it."""
+    if sys.platform == "linux":
+        os.nice(READER_NICENESS)
 
 
 def new_log_id(facility_id: str) -> str:

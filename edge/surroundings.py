@@ -27,7 +27,8 @@ class Signer(Protocol):
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """``signer`` None: nobody signs, and stations are told so. ``guard`` remembers who breaks the protocol. ``untimed``
-    says whether a station must be told the time, because our clock was moved."""
+    says whether a station must be told the time, because our clock was moved; ``meter_keys`` by which keys its meters
+    were seen to sign."""
 
     submit: Callable[[Input], Awaitable[Answer | None]]
     knowledge: Callable[[], Knowledge]
@@ -39,3 +40,4 @@ class Surroundings:
     call_timeout_real_s: float = 30.0
     signer: Signer | None = None
     untimed: Callable[[str], bool] = lambda _station_id: False
+    meter_keys: Callable[[str], tuple[str, ...]] = lambda _station_id: ()

@@ -36,7 +36,7 @@ class Upkeep:
     async def run(self) -> None:
         """Look at the whole file once, then make copies."""
         await asyncio.sleep(self._first_real_s)
-        await _aside(self._check_whole)
+        await aside(self._check_whole)
         while True:
             await asyncio.sleep(self._due_in_real_s())
             await self._copy()
@@ -54,7 +54,7 @@ class Upkeep:
     async def _copy(self) -> None:
         config = self._config
         try:
-            made = await _aside(
+            made = await aside(
                 lambda: back_up(
                     config.data_dir, config.backup_folder, keep=config.backup.keep, now_ms=self._clock.now_ms()
                 )
@@ -75,7 +75,7 @@ class Upkeep:
         return max(0.0, newest.stat().st_mtime + self._config.backup.every_h * _HOUR_REAL_S - time.time())
 
 
-async def _aside(work: Callable[[], R]) -> R:
+async def aside(work: Callable[[], R]) -> R:
     """Do long work on a thread that the end of the process does not wait for: a copy may take minutes."""
     loop = asyncio.get_running_loop()
     done: asyncio.Future[R] = loop.create_future()

@@ -20,8 +20,10 @@ WAITING_WRITES_MAX = 8
 
 _log = logging.getLogger(__name__)
 
-_BROKEN = (OSError, termios.error)
-"""pyserial's SerialException is an OSError; a pulled plug shows as it, as a plain OSError or as termios.error."""
+_BROKEN = (OSError, termios.error, ValueError)
+"""pyserial's SerialException is an OSError; a pulled plug shows as it, as a plain OSError or as termios.error. A line
+whose number is above 1,023, because the process has so many files open, shows as ValueError: ``select`` cannot wait for
+it, and another opening may get a lower one."""
 
 
 class Listener(Protocol):

@@ -60,6 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     upload.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
     upload.add_argument("--within", type=float, default=3_600.0, help="seconds to try for (default: 3600)")
     upload.set_defaults(run=_upload)
+    diagnostics = commands.add_parser("diagnostics", help="how a box is, in one file, while its daemon does not run")
+    diagnostics.add_argument("--config", type=Path, required=True, help="the facility's TOML file")
+    diagnostics.add_argument("--to", type=Path, default=Path(), help="the folder to write to (default: this one)")
+    diagnostics.set_defaults(run=_diagnostics)
     _add_plan(commands.add_parser("plan", help="what charging sessions of the past would have got under a budget"))
     simulation_command.add(commands)
     token = commands.add_parser("token", help="a token for the API, signed with EASYPARK_JWT_SECRET_FILE")
@@ -199,6 +203,19 @@ def _upload(options: argparse.Namespace) -> int:
     from edge.upload import run  # noqa: PLC0415 - start-up time
 
     return run(options.config, within_real_s=options.within)
+
+
+def _diagnostics(options: argparse.Namespace) -> int:
+    from edge.config import ConfigError, read_config  # noqa: PLC0415 - start-up time
+    from edge.diagnostics.bundle import BundleError  # noqa: PLC0415 - as above
+    from edge.diagnostics.collector import write_without_daemon  # noqa: PLC0415 - as above
+
+    try:
+        config = read_config(options.config)
+        print(write_without_daemon(config, options.to, now_ms=round(time.time() * 1_000)))
+    except (BundleError, ConfigError) as error:
+        raise SetupError(str(error)) from error
+    return 0
 
 
 def _cloud(options: argparse.Namespace) -> int:

@@ -6,10 +6,11 @@ for ``WINDOW_REAL_MS`` of its own monotonic clock. So neither clocks nor what a 
 make a command late: docs/decisions/0006 says why.
 """
 
+from base64 import b64encode
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AnyUrl, Field, TypeAdapter, UrlConstraints, model_validator
+from pydantic import AnyUrl, Base64Bytes, Field, TypeAdapter, UrlConstraints, ValidationError, model_validator
 
 from shared.facilities import Frozen
 from shared.ids import Id, Plate, StationId
@@ -130,6 +131,13 @@ class CollectDiagnostics(Frozen):
     location: Location
 
 
+class CollectEdgeDiagnostics(Frozen):
+    """Have the box itself gather what tells how it is into one file, without secrets, plates or tokens. Done: it is
+    there; the result's details give its ``name``, ``bytes`` and ``sha256``."""
+
+    type: Literal["CollectEdgeDiagnostics"] = "CollectEdgeDiagnostics"
+
+
 LaneCommand = OpenGate | HoldGate | ReleaseGate
 StationCommand = (
     StartCharging
@@ -142,7 +150,8 @@ StationCommand = (
     | UpdateFirmware
     | CollectDiagnostics
 )
-Command = LaneCommand | StationCommand
+BoxCommand = CollectEdgeDiagnostics
+Command = LaneCommand | StationCommand | BoxCommand
 AnyCommand = Annotated[Command, Field(discriminator="type")]
 _commands: TypeAdapter[Command] = TypeAdapter(AnyCommand)
 
@@ -178,6 +187,7 @@ class Reason(StrEnum):
     STATION_AWAY = "STATION_AWAY"
     EVSE_BUSY = "EVSE_BUSY"
     NOT_INSIDE = "NOT_INSIDE"
+    UNKNOWN_BUNDLE = "UNKNOWN_BUNDLE"
     UNKNOWN_COMMAND = "UNKNOWN_COMMAND"
     TOO_LATE = "TOO_LATE"
 
@@ -193,10 +203,19 @@ TEXTS: dict[str, str] = {
     Reason.STATION_AWAY: "the station is not connected",
     Reason.EVSE_BUSY: "something is charging there already",
     Reason.NOT_INSIDE: "no car with this plate is parked here",
+    Reason.UNKNOWN_BUNDLE: "the box has no such bundle; it keeps the newest few",
     Reason.UNKNOWN_COMMAND: "the facility's version does not know this command",
     Reason.TOO_LATE: "it came too late and was not done",
 }
-NOWHERE = frozenset({Reason.UNKNOWN_LANE, Reason.UNKNOWN_STATION, Reason.UNKNOWN_EVSE, Reason.UNKNOWN_TRANSACTION})
+NOWHERE = frozenset(
+    {
+        Reason.UNKNOWN_LANE,
+        Reason.UNKNOWN_STATION,
+        Reason.UNKNOWN_EVSE,
+        Reason.UNKNOWN_TRANSACTION,
+        Reason.UNKNOWN_BUNDLE,
+    }
+)
 """The reasons that mean that what was named is not there."""
 
 
@@ -234,3 +253,38 @@ class CommandResponse(Frozen):
     log_id: str
     challenge: str = ""
     result: CommandResult | None = None
+
+
+BUNDLE_PATTERN = r"^diagnostics-[A-Za-z0-9_-]{1,100}\.zip$"
+BundleName = Annotated[str, Field(pattern=BUNDLE_PATTERN)]
+BUNDLE_BYTES_MAX = 8 * 1024 * 1024
+PIECE_BYTES_MAX = 64 * 1024
+
+
+class ReadDiagnostics(Frozen):
+    """The piece of a bundle that begins at ``offset``. It changes nothing, so it stands in a CommandRequest but is no
+    command: the box answers it at once, without a challenge, and nothing of it is booked."""
+
+    type: Literal["ReadDiagnostics"]
+    name: BundleName
+    offset: int = Field(ge=0, le=BUNDLE_BYTES_MAX)
+
+
+class BundlePiece(Frozen):
+    """The details of the answer to a ReadDiagnostics."""
+
+    bytes_total: int = Field(ge=0, le=BUNDLE_BYTES_MAX)
+    data: Base64Bytes
+
+    @classmethod
+    def of(cls, bytes_total: int, data: bytes) -> Self:
+        """The piece with these bytes."""
+        return cls(bytes_total=bytes_total, data=b64encode(data))
+
+
+def parse_reading(body: dict[str, Any]) -> ReadDiagnostics | None:
+    """The reading in a request, None for anything else."""
+    try:
+        return ReadDiagnostics.model_validate(body)
+    except ValidationError:
+        return None

@@ -95,6 +95,11 @@ class Evse(Frozen):
     )
     limit_unit: Literal["A", "W"] | None = Field(None, description="the one unit it takes limits in; None: it is asked")
     rounds_up: bool = Field(False, description="it makes a limit up to 1 A or 1 % more; counted so")
+    meter_public_key: str = Field(
+        "",
+        pattern=r"^([0-9a-f]{2})*$",
+        description="of its signing meter: DER SubjectPublicKeyInfo in hexadecimal; empty: the first one seen counts",
+    )
     pauses: bool = Field(True, description="it takes a limit of 0; else its minimum is the lowest")
 
 

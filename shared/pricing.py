@@ -86,9 +86,11 @@ def price(tariff: Tariff, periods: Iterable[Period]) -> tuple[Piece, ...]:
 def component_at(tariff: Tariff, kind: ComponentType, moment: Moment) -> PriceComponent | None:
     """The component of that type which counts at a moment, or None when no element prices it then."""
     for element in tariff.elements:
-        component = next((c for c in element.price_components if c.type is kind), None)
-        if component is not None and fits(element.restrictions, moment):
-            return component
+        for component in element.price_components:
+            if component.type is kind:
+                if fits(element.restrictions, moment):
+                    return component
+                break
     return None
 
 
@@ -107,7 +109,8 @@ def fits(restrictions: Restrictions, moment: Moment) -> bool:
 def is_local(restrictions: Restrictions) -> bool:
     """Whether anything in them is read off the wall clock of the place."""
     r = restrictions
-    return bool(r.day_of_week) or any(x is not None for x in (r.start_time, r.end_time, r.start_date, r.end_date))
+    times, dates = (r.start_time, r.end_time), (r.start_date, r.end_date)
+    return bool(r.day_of_week) or times != (None, None) or dates != (None, None)
 
 
 def _power_fits(restrictions: Restrictions, power_kw: Decimal | None) -> bool:

@@ -9,21 +9,40 @@ positions that a newer one of the same key replaced, or that concern other facil
 compacted read.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainSerializer, PlainValidator, model_validator
 
 from shared.facilities import Frozen
 from shared.ids import Id
 
 
-class SyncEntry(Frozen):
-    """A position and what stands there, opaque to the protocol."""
+class SyncEntry(NamedTuple):
+    """A position, from 1 on, and what stands there, opaque to the protocol. A tuple, since a backlog is made of
+    millions of them."""
 
-    position: int = Field(ge=1)
+    position: int
     body: dict[str, Any]
+
+
+def _to_entries(told: object) -> tuple[SyncEntry, ...]:
+    if not isinstance(told, list | tuple):
+        raise ValueError(f"entries are a list, not {type(told).__name__}")  # noqa: TRY004 - pydantic takes no other
+    return tuple([one if type(one) is SyncEntry else _to_entry(one) for one in told])
+
+
+def _to_entry(told: object) -> SyncEntry:
+    position, body = (told.get("position"), told.get("body")) if isinstance(told, dict) else (None, None)
+    if type(position) is not int or type(body) is not dict:
+        raise ValueError(f"an entry has a position, which is a whole number, and a body, not {str(told)[:100]}")
+    return SyncEntry(position, body)
+
+
+def _to_told(entries: Sequence[SyncEntry]) -> list[dict[str, Any]]:
+    return [entry._asdict() for entry in entries]
 
 
 class Batch(Frozen):
@@ -32,7 +51,7 @@ class Batch(Frozen):
     log_id: Id
     after: int = Field(ge=0)
     upto: int = Field(ge=0)
-    entries: tuple[SyncEntry, ...]
+    entries: Annotated[tuple[SyncEntry, ...], PlainValidator(_to_entries), PlainSerializer(_to_told)]
     head: int = Field(
         0, ge=0, description="the sender's newest position, so the receiver can tell how far behind it is"
     )
@@ -43,8 +62,8 @@ class Batch(Frozen):
 
     @model_validator(mode="after")
     def _entries_lie_within(self) -> Self:
-        positions = (self.after, *(e.position for e in self.entries))
-        if self.upto < self.after or positions[-1] > self.upto or any(b <= a for a, b in pairwise(positions)):
+        positions = [self.after, *[e.position for e in self.entries]]
+        if positions[-1] > self.upto or any(b <= a for a, b in pairwise(positions)):
             raise ValueError(f"positions must ascend within {self.after + 1} to {self.upto}")
         return self
 
@@ -77,7 +96,7 @@ class Sender:
 
     def offered(self, upto: int, deadline_ms: int) -> "Sender":
         """A batch up to ``upto`` was handed to the wire; it counts as lost at ``deadline_ms``."""
-        return replace(self, in_flight_upto=upto, resend_at_ms=deadline_ms)
+        return Sender(self.log_id, self.acked, upto, deadline_ms)
 
     def acknowledged(self, ack: Ack, head: int) -> "Sender":
         """Take an Ack. A lower one than before is believed: the receiver was restored from a backup.
@@ -86,7 +105,7 @@ class Sender:
         """
         if ack.log_id != self.log_id or ack.upto > head:
             return self
-        return replace(self, acked=ack.upto, in_flight_upto=None, resend_at_ms=0)
+        return Sender(self.log_id, ack.upto)
 
 
 def receive(held_upto: int, batch: Batch) -> tuple[tuple[SyncEntry, ...], int]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 
 from shared.facilities import Frozen
 from shared.ids import Id
@@ -109,11 +110,31 @@ def encode(message: BaseModel) -> bytes:
     return zlib.compress(message.model_dump_json().encode(), level=1)
 
 
-def encode_batch(batch: Batch, entries_json: str) -> bytes:
-    """Bytes for a batch whose entries are written already, as the inside of a JSON list; ``batch`` has none. So a long
-    log travels without being read by the one who sends it."""
-    text = batch.model_dump_json().replace('"entries":[]', f'"entries":[{entries_json}]', 1)
-    return zlib.compress(text.encode(), level=1)
+class Parcel:
+    """A batch in the making, whose entries are written already, as stretches of the inside of a JSON list. So a long
+    log travels without being read by the one who sends it, and is compressed piece by piece."""
+
+    def __init__(self) -> None:
+        self._deflater = zlib.compressobj(level=1)
+        self._pieces = [self._deflater.compress(b'{"entries":[')]
+        self.read_bytes = 0
+        """Of the entries, before compression."""
+
+    @property
+    def packed_bytes(self) -> int:
+        """What it comes to so far; of the newest stretch a part may be missing."""
+        return sum(map(len, self._pieces))
+
+    def add(self, entries_json: bytes) -> None:
+        """Put the next stretch behind the others."""
+        if entries_json:
+            self._pieces.append(self._deflater.compress(b"," + entries_json if self.read_bytes else entries_json))
+            self.read_bytes += len(entries_json)
+
+    def seal(self, batch: Batch) -> bytes:
+        """The bytes for the wire. ``batch`` says what the entries are and has none itself."""
+        around = batch.model_dump_json(exclude={"entries"})
+        return b"".join((*self._pieces, self._deflater.compress(b"]," + around[1:].encode()), self._deflater.flush()))
 
 
 Message = TypeVar("Message", bound=BaseModel)
@@ -131,6 +152,9 @@ def decode(kind: type[Message], payload: bytes) -> Message:
     if not inflater.eof:
         raise WireError(f"payload cut short after {len(payload)} bytes")
     try:
-        return kind.model_validate_json(text)
+        # Twice as fast as ``model_validate_json`` for what is mostly plain data, and keys are shared among entries.
+        return kind.model_validate(from_json(text))
     except ValidationError as error:
         raise WireError(f"not a {kind.__name__}: {error.error_count()} errors, first: {error.errors()[0]}") from error
+    except ValueError as error:
+        raise WireError(f"not JSON: {error}") from error

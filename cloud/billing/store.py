@@ -144,7 +144,7 @@ webhooks = Table(
     Column("event_id", Text, primary_key=True),
     Column("type", Text, nullable=False),
     Column("created_ms", BigInteger, nullable=False),
-    Column("received_at_ms", BigInteger, nullable=False),
+    Column("received_at_ms", BigInteger, nullable=False, index=True),
     Column("body", JSONB, nullable=False),
     schema=SCHEMA,
     comment="The inbox: each event of the gateway once, however often it is sent.",

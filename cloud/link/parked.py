@@ -36,6 +36,14 @@ _RELEASE = text(
     "DELETE FROM link.parked WHERE facility_id = :facility_id AND log_id = :log_id AND seq = :seq"
     " AND projection = :projection"
 )
+_FORGET = text(
+    """
+    DELETE FROM link.events AS e USING link.cursors AS c
+    WHERE e.facility_id = :facility_id AND e.log_id = :log_id AND e.seq = :seq
+    AND (c.facility_id, c.log_id) = (e.facility_id, e.log_id) AND e.seq <= c.base
+    """
+)
+"""Removes an event that is older than what is kept of its log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,8 @@ async def _retry(
         else:
             await park(conn, source, line.seq, by=projection.name, error=reason(error))
             refused = True
+    if not refused:
+        await conn.execute(_FORGET, {"facility_id": source.facility_id, "log_id": source.log_id, "seq": line.seq})
     return not refused
 
 

@@ -57,11 +57,11 @@ def check_without_gaps(batch: Batch) -> None:
 
 def to_line(written: SyncEntry, received_at_ms: int) -> Line:
     """The log entry at a position. What is none is kept whole as ``Unreadable``, so that the log stays without gaps."""
-    said = written.body
+    position, said = written
     at_ms, kind, body = said.get("at_ms"), said.get("type"), said.get("body")
     if type(at_ms) is int and type(kind) is str and type(body) is dict:
-        return Line(written.position, at_ms, kind, body)
-    return unreadable(written.position, received_at_ms, said)
+        return Line(position, at_ms, kind, body)
+    return unreadable(position, received_at_ms, said)
 
 
 def unreadable(seq: int, at_ms: int, body: dict[str, Any]) -> Line:
@@ -73,9 +73,11 @@ def copy_text(facility_id: str, log_id: str, lines: Sequence[Line]) -> bytes:
     """The lines in the text form of PostgreSQL's COPY. JSON has no raw control characters, so only its backslashes
     need the escape that COPY asks for."""
     rows = []
+    to_json, source = _bodies.serializer.to_json, f"{facility_id}\t{log_id}"
+    escaped = {kind: kind.translate(_COPY_ESCAPES) for kind in {line.type for line in lines}}
     for seq, at_ms, kind, body in lines:
-        json_text = _bodies.dump_json(body).decode().replace("\\", "\\\\")
-        rows.append(f"{facility_id}\t{log_id}\t{seq}\t{at_ms}\t{kind.translate(_COPY_ESCAPES)}\t{json_text}\n")
+        json_text = to_json(body).decode().replace("\\", "\\\\")
+        rows.append(f"{source}\t{seq}\t{at_ms}\t{escaped[kind]}\t{json_text}\n")
     return "".join(rows).encode()
 
 

@@ -23,6 +23,13 @@ cursors = Table(
     Column("upto", BigInteger, nullable=False),
     Column("head", BigInteger, nullable=False),
     Column("updated_at_ms", BigInteger, nullable=False),
+    Column(
+        "base",
+        BigInteger,
+        nullable=False,
+        server_default="0",
+        comment="the last position that retention removed; what is set aside stays even below it",
+    ),
     schema=SCHEMA,
     comment="How far each log of each facility is held, moved in the transaction that stores the events.",
 )
@@ -37,7 +44,7 @@ events = Table(
     Column("type", Text, nullable=False),
     Column("body", JSONB, nullable=False),
     schema=SCHEMA,
-    comment="An exact prefix of each facility's log. Never changed.",
+    comment="An exact prefix of each facility's log, without what is older than is kept. Never changed.",
 )
 
 parked = Table(

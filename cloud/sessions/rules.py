@@ -3,7 +3,7 @@ row each transaction and not one each reading. Pure; the database merges the cha
 """
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from shared.events import (
@@ -16,7 +16,7 @@ from shared.events import (
 )
 from shared.rights import RightRef
 
-ChargingEvent = TransactionStarted | TransactionAuthorized | EnergyMetered | ChargingStateChanged | TransactionEnded
+ChargingEvent = EnergyMetered | TransactionStarted | TransactionAuthorized | ChargingStateChanged | TransactionEnded
 
 
 @dataclass(slots=True)
@@ -47,6 +47,9 @@ class ChargingChange:
     soc_ms: int | None = None
 
 
+_COLUMNS = tuple(column.name for column in fields(ChargingChange))
+
+
 def charging_changes(events: Iterable[tuple[int, Event]]) -> list[dict[str, Any]]:
     """One row per transaction, by station and transaction, of events by their position in the log; others than those
     of charging are passed over."""
@@ -58,7 +61,7 @@ def charging_changes(events: Iterable[tuple[int, Event]]) -> list[dict[str, Any]
             if change is None:
                 change = changes[key] = ChargingChange(*key, event.evse_id)
             _merge(change, seq, event)
-    return [asdict(changes[key]) for key in sorted(changes)]
+    return [{name: getattr(changes[key], name) for name in _COLUMNS} for key in sorted(changes)]
 
 
 def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
@@ -67,6 +70,8 @@ def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
         return
     change.evse_id = event.evse_id
     match event:
+        case EnergyMetered():  # first, since most of a backlog is readings
+            _merge_reading(change, event, event.metered_at_ms)
         case TransactionStarted():
             change.started_ms = event.started_at_ms
             if change.start_register_wh is None:
@@ -74,18 +79,21 @@ def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
             _merge_payer(change, event.session_id, event.right)
         case TransactionAuthorized():
             _merge_payer(change, event.session_id, event.right)
-        case EnergyMetered():
-            _merge_newest(change, ("register_wh", "register_ms"), event.register_wh, event.metered_at_ms)
-            _merge_newest(change, ("power_w", "power_ms"), event.power_w, event.metered_at_ms)
-            _merge_newest(change, ("soc_pct", "soc_ms"), event.soc_pct, event.metered_at_ms)
         case ChargingStateChanged():
-            _merge_newest(change, ("state", "state_ms"), event.state, event.changed_at_ms)
+            if _is_newest(event.changed_at_ms, change.state_ms):
+                change.state, change.state_ms = event.state, event.changed_at_ms
         case TransactionEnded():
             change.started_ms = event.started_at_ms
             change.finished_ms, change.ended_ms = event.finished_at_ms, event.ended_at_ms
             change.ended_seq, change.energy_wh = seq, event.energy_wh
-            change.energy_method, change.flags = event.energy_method, event.flags
+            change.energy_method, change.flags = _method(event), event.flags
             _merge_payer(change, event.session_id, event.right)
+
+
+def _method(ended: TransactionEnded) -> str:
+    """How energy was come by, and, where the meter signed it, what the signatures are worth: ``SIGNED/UNVERIFIED``."""
+    proof = ended.signature_proof
+    return ended.energy_method if proof == "NONE" else f"{ended.energy_method}/{proof}"
 
 
 def _merge_payer(change: ChargingChange, session_id: str | None, right: RightRef | None) -> None:
@@ -93,10 +101,14 @@ def _merge_payer(change: ChargingChange, session_id: str | None, right: RightRef
     change.right = right.model_dump(mode="json") if right is not None else change.right
 
 
-def _merge_newest(change: ChargingChange, names: tuple[str, str], said: int | str | None, at_ms: int) -> None:
-    """``names``: of the value and of its instant."""
-    value, instant = names
-    held_ms = getattr(change, instant)
-    if said is not None and (held_ms is None or at_ms >= held_ms):
-        setattr(change, value, said)
-        setattr(change, instant, at_ms)
+def _merge_reading(change: ChargingChange, reading: EnergyMetered, at_ms: int) -> None:
+    if reading.register_wh is not None and _is_newest(at_ms, change.register_ms):
+        change.register_wh, change.register_ms = reading.register_wh, at_ms
+    if reading.power_w is not None and _is_newest(at_ms, change.power_ms):
+        change.power_w, change.power_ms = reading.power_w, at_ms
+    if reading.soc_pct is not None and _is_newest(at_ms, change.soc_ms):
+        change.soc_pct, change.soc_ms = reading.soc_pct, at_ms
+
+
+def _is_newest(at_ms: int, held_ms: int | None) -> bool:
+    return held_ms is None or at_ms >= held_ms

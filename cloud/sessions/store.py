@@ -62,6 +62,7 @@ Index(
     parking_sessions.c.space_kind,
     postgresql_where=parking_sessions.c.exited_ms.is_(None),
 )
+Index("ix_parking_sessions_named", parking_sessions.c.exited_ms, postgresql_where=parking_sessions.c.plate != "")
 
 charging_sessions = Table(
     "charging_sessions",

@@ -4,14 +4,23 @@ it decides nothing. Errors are RFC 9457 problem+json.
 
 from fastapi import FastAPI
 
-from edge.api import charging, commands, health, metrics, problems, site, stations
+from edge.api import charging, commands, diagnostics, health, metrics, problems, site, stations
 from edge.api.inside import Inside
 from edge.api.metrics import commit_times
 from edge.api.server import serve
+from edge.api.told import readings
 
-__all__ = ["Inside", "build", "commit_times", "serve"]
+__all__ = ["Inside", "build", "commit_times", "readings", "serve"]
 
-ROUTERS = (health.router, metrics.router, site.router, charging.router, commands.router, stations.router)
+ROUTERS = (
+    health.router,
+    metrics.router,
+    site.router,
+    charging.router,
+    commands.router,
+    diagnostics.router,
+    stations.router,
+)
 
 
 def build(inside: Inside) -> FastAPI:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, HTTPException
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 
-from edge.api.inside import BearerDep, InsideDep
+from edge.api.inside import BearerDep, Inside, InsideDep
 from edge.runtime import RuntimeStoppedError
 from edge.tokens import Bearer, Role
 from shared.commands import NOWHERE, CommandResult, Outcome, Reason, parse_command
@@ -43,7 +43,7 @@ AttendantDep = Annotated[Bearer, Depends(_attendant)]
 @router.post("/lanes/{lane_id}/{act}")
 async def at_lane(inside: InsideDep, who: AttendantDep, lane_id: str, act: LaneAct) -> dict[str, Any]:
     """Open a gate for one car, hold it up, or release it. The arm never comes down on a car."""
-    return await _run(inside, who, {"type": LANE_ACTS[act], "lane_id": lane_id})
+    return await run_command(inside, who, {"type": LANE_ACTS[act], "lane_id": lane_id})
 
 
 @router.post("/stations/{station_id}/{act}")
@@ -56,10 +56,11 @@ async def at_station(
 ) -> dict[str, Any]:
     """Ask a station for something; the body has the fields of that command in ``shared/commands.py``. Answered once the
     station has answered; that it accepted an update or an upload does not mean that it is done."""
-    return await _run(inside, who, {**(body or {}), "type": STATION_ACTS[act], "station_id": station_id})
+    return await run_command(inside, who, {**(body or {}), "type": STATION_ACTS[act], "station_id": station_id})
 
 
-async def _run(inside: InsideDep, who: Bearer, body: dict[str, Any]) -> dict[str, Any]:
+async def run_command(inside: Inside, who: Bearer, body: dict[str, Any]) -> dict[str, Any]:
+    """Have a command done in the name of who asks, and say what became of it."""
     try:
         result = await inside.commands.run(parse_command(body), who.name)
     except ValidationError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, HTTPException, Query
 from pydantic import BaseModel, Field
 
-from edge.api.inside import BearerDep, InsideDep, submitted
+from edge.api.inside import BearerDep, Inside, InsideDep, submitted
 from edge.rules.inputs import Due, PaymentOffered, PaymentResult, QuoteAsked
 from edge.rules.view import view
 from shared.ids import normalise_plate
@@ -35,6 +35,11 @@ class PaymentRequest(BaseModel):
 @router.get("/state")
 async def state(inside: InsideDep, _: BearerDep) -> dict[str, Any]:
     """The facility now. Without a configuration from headquarters only the link can be told."""
+    return told(inside)
+
+
+def told(inside: Inside) -> dict[str, Any]:
+    """The facility as people see it."""
     now_ms = inside.clock.now_ms()
     seen = view(inside.runtime.state, inside.runtime.knowledge, now_ms)
     return {

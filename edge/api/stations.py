@@ -147,9 +147,9 @@ async def password(inside: InsideDep, bearer: BearerDep, station_id: str) -> dic
     return {"station_id": station_id, "outcome": became.outcome, "reason": became.reason}
 
 
-@router.put("/{station_id}/certificate")
-async def certificate(inside: InsideDep, bearer: BearerDep, station_id: str) -> dict[str, Any]:
-    """Make the station draw a new key and ask for a certificate, which is signed here (A02)."""
+@router.put("/{station_id}/certificate", response_model=None)
+async def certificate(inside: InsideDep, bearer: BearerDep, station_id: str) -> Payload | JSONResponse:
+    """Make the station draw a new key and ask for a certificate, which is signed here (A02). Answered as ``send``."""
     _station(inside, station_id)
     _require(bearer, Role.MANAGER)
     await submitted(inside, MessageByHand(station_id, "certificate", bearer.name))
@@ -163,7 +163,7 @@ async def certificate(inside: InsideDep, bearer: BearerDep, station_id: str) -> 
         raise HTTPException(503, str(error)) from error
     except NoAnswer as error:
         raise HTTPException(504, str(error)) from error
-    return {"station_id": station_id, "answer": asdict(told)}
+    return _told(station_id, told)
 
 
 @router.delete("/{station_id}/quarantine")

@@ -4,11 +4,14 @@ A note has a kind and, within it, a key; the newest of a key counts. Version-neu
 a message makes (``Handler.notes``), ``edge/station_book.py`` keeps them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+VARIABLE_ATTRIBUTE, VALUE = "variableAttribute", "value"
+"""Where the body of a variable has its values: 2.0.1 in a list of attributes, 1.6 at once."""
 
 
 class Kind(StrEnum):
@@ -67,6 +70,23 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Revise:
+    """A note that says more of what is known already: ``how`` makes its body of the one that is there ({}: none)."""
+
+    kind: Kind
+    key: str
+    how: Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetOne:
+    """What the station says is no more: the note of a kind and key."""
+
+    kind: Kind
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Forget:
     """What the station says is no more: the notes of a kind whose key begins so."""
 
@@ -82,4 +102,4 @@ class ForgetOthers:
     prefix: str
 
 
-Change = Note | Forget | ForgetOthers
+Change = Note | Revise | ForgetOne | Forget | ForgetOthers

@@ -22,6 +22,10 @@ class Outbox(Generic[Item]):
         self._urgent[key] = item
         return replaced
 
+    def put_first(self, key: Hashable, item: Item) -> None:
+        """Queue an item before all others; nothing else may wait under its key."""
+        self._urgent = {key: item, **self._urgent}
+
     def put(self, item: Item) -> bool:
         """Queue an ordinary item. False, and not queued, when the lane is full."""
         if len(self._ordinary) >= self._ordinary_max:

@@ -38,7 +38,8 @@ StopTransaction. Without those a station's bill could never come in."""
 DEPTH_MAX = 32
 """How deep a frame's arrays and objects may nest; the deepest of the specification's own reaches a dozen."""
 DIGITS_MAX = 18
-"""Longer integers fit no 64-bit field, so nothing after this door could keep them."""
+"""Longer integers fit no 64-bit field, so nothing after this door could keep them. They read as null, like numbers
+beyond a double: then the schema says which field it is, and the station hears of it under its message's own id."""
 MESSAGE_ID_MAX = 36
 DESCRIPTION_MAX = 255
 UNREADABLE_ID = "-1"
@@ -197,8 +198,9 @@ class Conversation:
         return self._call(rest)
 
     def answer(self, message_id: str, payload: Payload) -> str:
-        """The CALLRESULT frame for a station's call."""
-        return _ENCODE([_CALL_RESULT, message_id, payload])
+        """The CALLRESULT frame for a station's call; most say nothing."""
+        said = _ENCODE(payload) if payload else "{}"
+        return f"[{_CALL_RESULT},{_ENCODE(message_id)},{said}]"
 
     def refuse(self, message_id: str, problem: Problem) -> str:
         """The CALLERROR frame for a station's call that is as its schema asks and is refused all the same."""
@@ -303,22 +305,18 @@ def _sound(text: str) -> bool:
     return "\x00" not in text and not any("\ud800" <= letter <= "\udfff" for letter in text)
 
 
-def _integer(digits: str) -> int:
-    if len(digits) > DIGITS_MAX:
-        raise ValueError(f"an integer of {len(digits)} digits, {DIGITS_MAX} are allowed")
-    return int(digits)
+def _integer(digits: str) -> int | None:
+    return int(digits) if len(digits.removeprefix("-")) <= DIGITS_MAX else None
 
 
-def _number(digits: str) -> float:
+def _number(digits: str) -> float | None:
     """Some stations write 1 as 1.0, and the schemas take it for the integer that it is; so do we."""
     value = float(digits)
     if not math.isfinite(value):
-        raise ValueError("a number beyond the range of a double")
+        return None
     if not value.is_integer():
         return value
-    if abs(value) >= _INTEGER_END:
-        raise ValueError(f"a whole number of more than {DIGITS_MAX} digits")
-    return int(value)
+    return int(value) if abs(value) < _INTEGER_END else None
 
 
 def _constant(name: str) -> float:

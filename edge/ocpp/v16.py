@@ -15,8 +15,10 @@ from ocpp.v16.enums import (
 
 from edge.ocpp import (
     answers,
+    signed_values,
     v16_by_hand,
     v16_calls,
+    v16_model,
     v16_orders,
     v16_reports,
     v16_security,
@@ -74,6 +76,11 @@ def _authorized(_asked: Request, answer: Answer | None) -> Payload:
     return {"idTagInfo": info}
 
 
+def _stopped(asked: Request, answer: Answer | None) -> Payload:
+    """4.10: what the tag is worth that stopped it; a transaction may stop without one."""
+    return _authorized(asked, answer) if isinstance(answer, Authorization) else {}
+
+
 def _numbered(asked: Request, answer: Answer | None) -> Payload:
     """4.8: every start gets a number, one that was refused too. Without one there is no answer, and the station says it
     again: raises ValueError."""
@@ -108,7 +115,7 @@ HANDLERS: MappingProxyType[str, Handler] = MappingProxyType(
         Action.signed_firmware_status_notification: Handler(v201_reports.firmware_status, answers.empty),
         Action.start_transaction: Handler(v16_transactions.started, _numbered),
         Action.status_notification: Handler(v16_transactions.status, answers.empty, v16_reports.error),
-        Action.stop_transaction: Handler(v16_transactions.stopped, answers.empty, v16_reports.signed_values),
+        Action.stop_transaction: Handler(v16_transactions.stopped, _stopped, v16_reports.signed_values),
     }
 )
 
@@ -129,5 +136,10 @@ VERSION = Version(
     certificate_call=v16_security.certificate_call,
     certificate_wanted=v16_security.CERTIFICATE_WANTED,
     signs=v16_security.signs,
+    inventory_call=v16_model.inventory_call,
+    listings=v16_model.LISTINGS,
+    bounds=v16_model.BOUNDS,
+    told=v16_model.told,
+    signed_values=signed_values.of_v16,
     why_not_by_hand=v16_by_hand.why_not,
 )

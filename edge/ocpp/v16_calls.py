@@ -38,6 +38,8 @@ def limit_call(setpoint: LimitSetpoint, unit: LimitUnit) -> CallBody:
     lease = setpoint.until_ms is not None
     stack_level = LEASE_STACK_LEVEL if lease else FALLBACK_STACK_LEVEL
     limits = schedule(setpoint.limit_w, unit)
+    period = limits["chargingSchedulePeriod"][0]
+    period["limit"] = _undisputed(period["limit"])
     profile: Payload = {
         "chargingProfileId": setpoint.evse_id * 10 + stack_level,
         "stackLevel": stack_level,
@@ -109,6 +111,14 @@ def settings_calls(station: Station, power: PowerSettings) -> tuple[CallBody, ..
         (ConfigurationKey.local_authorize_offline, "true"),
     )
     return tuple(CallBody(Action.change_configuration, {"key": key, "value": value}) for key, value in settings)
+
+
+def _undisputed(limit: float) -> float:
+    """The highest limit up to this one that every station finds to be a multiple of 0.1, as the schema of 1.6 asks.
+    Validators that divide in binary find that 15.2 is none (it gives 151.99999999999997) and refuse a third of all
+    amperages with one decimal; two in a row at most."""
+    tenths = round(limit * 10)
+    return next((n / 10 for n in range(tenths, -1, -1) if (n / 10 / 0.1).is_integer()), 0.0) if limit % 1 else limit
 
 
 def _values(told: Answered) -> Iterable[tuple[str, str]]:

@@ -8,6 +8,7 @@ from ocpp.v16.enums import ReadingContext
 
 from edge.ocpp import metering
 from edge.ocpp.moments import instant
+from edge.ocpp.rpc import Payload
 from edge.ocpp.v16_words import (
     CHARGING_STATES,
     CONNECTOR_STATUSES,
@@ -61,7 +62,7 @@ def started(asked: Request) -> tuple[Input, ...]:
 
 def stopped(asked: Request) -> tuple[Input, ...]:
     """4.10. The stop is booked whatever it says, for a transaction that was never heard of too. Its tag is whose who
-    stopped it, not whose who pays, so it is not judged. The data it brings may hold the beginning, which an unknown
+    stopped it, not whose who pays. The data it brings may hold the beginning, which an unknown
     transaction lacks otherwise."""
     told, data = asked.payload, asked.payload.get("transactionData", ())
     at_ms = instant(told["timestamp"], asked.received_at_ms)
@@ -77,32 +78,44 @@ def stopped(asked: Request) -> tuple[Input, ...]:
         register_wh=_register_wh(told["meterStop"]),
         soc_pct=reading.soc_pct,
         stopped_reason=STOPPED_REASONS.get(reason, reason),
-        signed=has_signed_register(data),
+        signed=has_signed_register(x for x in data if not _of_beginning(x)),
+        matches=asked.matches,
+        stopped_by=told.get("idTag"),
     )
-    first = _first_reading(asked, at_ms)
-    return (ended,) if first is None else (first, ended)
+    return (*_kept_readings(asked, at_ms), ended)
 
 
-def _first_reading(asked: Request, ended_at_ms: int) -> TransactionReported | None:
-    """What the register said at the beginning, where a stop's data tells it."""
+def _of_beginning(one: Payload) -> bool:
+    return any(x.get("context") == ReadingContext.transaction_begin for x in one["sampledValue"])
+
+
+def _kept_readings(asked: Request, ended_at_ms: int) -> tuple[TransactionReported, ...]:
+    """What the register said at the beginning, where a stop's data tells it; and what it said last before the stop,
+    when ``meterStop`` is the nought of a station that has lost it."""
     told = asked.payload
-    begins = [
-        one
+    readings = [
+        (metering.read(meter_values([one]), received_at_ms=ended_at_ms), has_signed_register([one]))
         for one in told.get("transactionData", ())
-        if any(x.get("context") == ReadingContext.transaction_begin for x in one["sampledValue"])
     ]
-    reading = metering.read(meter_values(begins), received_at_ms=ended_at_ms, context=ReadingContext.transaction_begin)
-    if reading.register_wh is None or reading.at_ms >= ended_at_ms:
-        return None
-    return TransactionReported(
-        station_id=asked.station_id,
-        transaction_id=str(told["transactionId"]),
-        kind="Updated",
-        seq_no=None,
-        at_ms=reading.at_ms,
-        offline=_late(asked, reading.at_ms),
-        register_wh=reading.register_wh,
+    known = sorted((x for x in readings if x[0].register_wh is not None and x[0].at_ms < ended_at_ms), key=_taken_ms)
+    wanted = known[:1] if told["meterStop"] > 0 else known[:1] + known[1:][-1:]
+    return tuple(
+        TransactionReported(
+            station_id=asked.station_id,
+            transaction_id=str(told["transactionId"]),
+            kind="Updated",
+            seq_no=None,
+            at_ms=reading.at_ms,
+            offline=_late(asked, reading.at_ms),
+            register_wh=reading.register_wh,
+            signed=signed,
+        )
+        for reading, signed in wanted
     )
+
+
+def _taken_ms(told: tuple[metering.Reading, bool]) -> int:
+    return told[0].at_ms
 
 
 def metered(asked: Request) -> tuple[Input, ...]:
@@ -137,5 +150,5 @@ def _late(asked: Request, at_ms: int) -> bool:
     return asked.received_at_ms - at_ms > OFFLINE_MS
 
 
-def _register_wh(told_wh: int) -> int | None:
-    return told_wh if 0 <= told_wh <= metering.VALUE_MAX else None
+def _register_wh(told_wh: float) -> int | None:
+    return round(told_wh) if 0 <= told_wh <= metering.VALUE_MAX else None

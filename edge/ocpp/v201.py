@@ -10,6 +10,7 @@ from types import MappingProxyType
 from ocpp.v201.enums import (
     Action,
     AuthorizationStatusEnumType,
+    AuthorizeCertificateStatusEnumType,
     DataTransferStatusEnumType,
     GenericStatusEnumType,
     GetCertificateStatusEnumType,
@@ -21,7 +22,17 @@ from ocpp.v201.enums import (
     TransactionEventEnumType,
 )
 
-from edge.ocpp import answers, metering, v201_by_hand, v201_calls, v201_orders, v201_reports, v201_security
+from edge.ocpp import (
+    answers,
+    metering,
+    signed_values,
+    v201_by_hand,
+    v201_calls,
+    v201_model,
+    v201_orders,
+    v201_reports,
+    v201_security,
+)
 from edge.ocpp.moments import instant
 from edge.ocpp.rpc import Payload
 from edge.ocpp.version import Handler, Request, Version
@@ -38,6 +49,7 @@ from edge.rules.inputs import (
 )
 
 _MESSAGE_MAX = 512
+_CONTRACT = ("certificate", "iso15118CertificateHashData")
 _CONTEXT_OF = MappingProxyType(
     {
         TransactionEventEnumType.started: ReadingContextEnumType.transaction_begin,
@@ -128,10 +140,16 @@ def _token_info(answer: Authorization) -> Payload:
     return info
 
 
-def _authorized(_asked: Request, answer: Answer | None) -> Payload:
-    """Without a judgement nobody charges."""
+def _authorized(asked: Request, answer: Answer | None) -> Payload:
+    """Without a judgement nobody charges; nor does who shows a contract certificate (C07), whose revocation nobody is
+    asked about here."""
     judged = answer if isinstance(answer, Authorization) else Authorization("Invalid", "no judgement was made")
-    return {"idTokenInfo": _token_info(judged)}
+    if not any(name in asked.payload for name in _CONTRACT):
+        return {"idTokenInfo": _token_info(judged)}
+    if judged.status == AuthorizationStatusEnumType.accepted:
+        judged = Authorization("Invalid", "contract certificates are not checked here")
+    unchecked = AuthorizeCertificateStatusEnumType.no_certificate_available
+    return {"idTokenInfo": _token_info(judged), "certificateStatus": unchecked}
 
 
 def _transaction_booked(_asked: Request, answer: Answer | None) -> Payload:
@@ -223,5 +241,10 @@ VERSION = Version(
     certificate_wanted=v201_security.CERTIFICATE_WANTED,
     signs=v201_security.signs,
     inventory_call=v201_calls.inventory_call,
+    listings=v201_model.LISTINGS,
+    bounds=v201_model.BOUNDS,
+    bounds_question=v201_model.bounds_question,
+    told=v201_model.told,
+    signed_values=signed_values.of_v201,
     why_not_by_hand=v201_by_hand.why_not,
 )

@@ -1,13 +1,14 @@
 """OCPP 2.0.1, from the station: what its reports say of it, as notes to be read back and as inputs for the rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import MappingProxyType
-from typing import Any
 
+from edge.ocpp import v201_model
 from edge.ocpp.moments import instant
 from edge.ocpp.notes import Change, Forget, ForgetOthers, Kind, Note
 from edge.ocpp.rpc import Payload
 from edge.ocpp.security_events import is_critical
+from edge.ocpp.v201_model import attribute
 from edge.ocpp.version import Request
 from edge.rules.inputs import Input, NeedsReported, ReservationUpdated, SecurityReported, TaskReported
 
@@ -27,7 +28,7 @@ def boot(asked: Request) -> tuple[Change, ...]:
 def report(asked: Request) -> tuple[Change, ...]:
     """B07: the device model, variable by variable, and how far the report has come."""
     told = asked.payload
-    variables = [Note(Kind.VARIABLE, variable_key(x), x) for x in told.get("reportData", ())]
+    variables = [v201_model.reported(x) for x in told.get("reportData", ())]
     return (*variables, _progress(told))
 
 
@@ -43,8 +44,11 @@ def monitoring_report(asked: Request) -> tuple[Change, ...]:
 
 
 def events(asked: Request) -> tuple[Change, ...]:
-    """N07: each event once, however often it is sent."""
-    return tuple(Note(Kind.EVENT, f"{x['timestamp'][:40]}/{x['eventId']}", x) for x in asked.payload["eventData"])
+    """N07: each event once, however often it is sent, and the value that it tells of its variable."""
+    found: list[Change] = []
+    for x in asked.payload["eventData"]:
+        found += [Note(Kind.EVENT, f"{x['timestamp'][:40]}/{x['eventId']}", x), attribute(x, x["actualValue"])]
+    return tuple(found)
 
 
 def profiles(asked: Request) -> tuple[Change, ...]:
@@ -107,19 +111,6 @@ def signed_values(asked: Request) -> tuple[Change, ...]:
         Note(Kind.SIGNED_VALUE, f"{about}/{at[:40]}/{sampled.get('context', 'Sample.Periodic')}", sampled)
         for at, sampled in _signed(told.get("meterValue", ()))
     )
-
-
-def variable_key(reported: Mapping[str, Any]) -> str:
-    """How a variable is named within its station: ``EVSE[1].Power``, ``Connector[1.2].Available``, with instances in
-    parentheses."""
-    component, variable = reported["component"], reported["variable"]
-    evse = component.get("evse") or {}
-    place = ".".join(str(evse[name]) for name in ("id", "connectorId") if name in evse)
-    return f"{_named(component)}{f'[{place}]' if place else ''}.{_named(variable)}"
-
-
-def _named(part: Mapping[str, Any]) -> str:
-    return f"{part['name']}({part['instance']})" if part.get("instance") else str(part["name"])
 
 
 def _progress(told: Payload) -> Note:

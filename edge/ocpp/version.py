@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 from edge.ocpp.notes import Change
 from edge.ocpp.rpc import Answered, Payload, Refused
+from edge.ocpp.signed_values import SignedValue
 from edge.rules.inputs import NO_MATCHES, Answer, Input, LimitSetpoint, Matches, OrderOutcome
 from edge.rules.orders import Order
 from shared.facilities import ChargerLevel, PowerSettings, Station
 
 Registration = Literal["Accepted", "Pending", "Rejected"]
+Named = tuple[str, str]
+"""A variable, and which characteristic of it ("": its value)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,28 @@ class CallBody:
 
     action: str
     payload: Payload
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A call with a list that may be too long for a station. ``asked`` is the list's field; ``items`` and ``octets``
+    name the variables by which stations declare the most that they take at once ("": there is none)."""
+
+    asked: str
+    items: str
+    octets: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The variables by which stations declare how long a local list may be (in one message and in all), and how many
+    charging profiles they keep on how many stack levels."""
+
+    list_items: str
+    list_entries: Named
+    stack_level: str
+    profiles: Named
+    list_octets: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +134,8 @@ def limits_are_the_books(_station: Station, action: str, payload: Payload) -> st
     return None
 
 
-def no_inventory(_request_id: int) -> CallBody | None:
-    """For a version whose stations have no device model to report."""
+def no_bounds_question() -> CallBody | None:
+    """For a version whose inventory tells all at once."""
     return None
 
 
@@ -128,6 +153,10 @@ class Version:
     ``password_call`` and ``password_outcome``: a new password as a call, and what the answer to it means.
     ``certificate_call``: hands over a signed certificate; ``certificate_wanted`` makes the station ask for one;
     ``signs``: whether a SignCertificate is for a purpose that is signed here.
+    ``listings``: by action, which calls are cut to what a station takes at once; ``bounds`` names what else it declares
+    of that, and ``bounds_question`` asks for it.
+    ``signed_values``: what the meter signed, in a message that brings a signed register.
+    ``told``: what a valid answer to a call says of the station, as notes to be read back.
     ``why_not_by_hand``: why a message that a person wants to send may not be; None when it may.
     """
 
@@ -147,5 +176,10 @@ class Version:
     certificate_call: Callable[[str], CallBody]
     certificate_wanted: CallBody
     signs: Callable[[Payload], bool]
-    inventory_call: Callable[[int], CallBody | None] = no_inventory
+    inventory_call: Callable[[int], CallBody]
+    listings: Mapping[str, Listing]
+    bounds: Bounds
+    told: Callable[[CallBody, Payload], tuple[Change, ...]]
+    signed_values: Callable[[Payload], tuple[SignedValue, ...]]
+    bounds_question: Callable[[], CallBody | None] = no_bounds_question
     why_not_by_hand: Callable[[Station, str, Payload], str | None] = limits_are_the_books

@@ -28,6 +28,10 @@ FITS: dict[ConnectorType, frozenset[ConnectorType]] = {
 """Which plugs a car's inlet takes. A CCS inlet holds the Type 1 inlet; cars with CHAdeMO have a Type 1 inlet beside it;
 cars with NACS come with an adapter for Type 1."""
 
+BUTTON = ""
+"""The token of a start without any (2.0.1 C02, type NoAuthorization): the car that was given the space of the EVSE
+pays. C02.FR.02 asks to accept it always; where no car is parked, nobody would pay."""
+
 
 @dataclass(frozen=True, slots=True)
 class Payer:
@@ -56,9 +60,22 @@ def authorize(turn: Turn, given: AuthorizeAsked) -> Authorization:
     """Answer whether a token may charge here and now, or stop what charges here (C09: who is of its group may)."""
     asked = Asked(given.station_id, given.id_token, given.evse_id, given.matches)
     right = _right(turn, asked)
-    if given.evse_id is None and any(_may_stop(t, asked, right) for t in _running_at(turn, given.station_id)):
+    if given.evse_id is None and any(_may_stop(turn, t, asked, right) for t in _running_at(turn, given.station_id)):
         return Authorization("Accepted", group_id=right.group_id if right else "")
     return answer(turn, judge(turn, asked), given.station_id, given.evse_id, given.id_token)
+
+
+def standing(turn: Turn, asked: Asked, running: TransactionState | None) -> Authorization:
+    """What a token is worth beside a charge that runs, or has just ended: it begins nothing, so neither its car nor
+    power is asked for. A station may keep the answer for the next time that it sees the token."""
+    right = _right(turn, asked)
+    if running is not None and _may_stop(turn, running, asked, right):
+        return Authorization("Accepted", group_id=group_of(running.right))
+    if asked.matches.block is not None:
+        return Authorization("Blocked", "this plate is blocked")
+    if right is None:
+        return _no_right(turn, asked)
+    return Authorization("Accepted", group_id=right.group_id)
 
 
 def answer(
@@ -84,13 +101,16 @@ def judge(turn: Turn, asked: Asked) -> Payer | Authorization:
     if turn.knowledge.facility is None:
         return Authorization("NotAtThisLocation", "the facility is not configured")
     right = _right(turn, asked)
-    session = _session_for(turn, asked)
+    by_button = asked.id_token == BUTTON
+    session = _parked_at(turn, asked) if by_button else _session_for(turn, asked)
     if session is None:
+        if by_button:
+            return Authorization("NotAtThisLocation", "no car is parked at this charger")
         if right is None:
-            return Authorization("Unknown", "no right for this token")
+            return _no_right(turn, asked)
         return Authorization("NotAtThisLocation", "no car of this customer is inside")
-    if right is None and session.plate != normalise_plate(asked.id_token):
-        return Authorization("Unknown", "no right for this token")
+    if right is None and not by_button and session.plate != normalise_plate(asked.id_token):
+        return _no_right(turn, asked)
     refused = None if asked.afterwards else _refused_here(turn, asked, session, right)
     return refused or Payer(session, reference(right) if right else session.right)
 
@@ -142,6 +162,21 @@ def _right(turn: Turn, asked: Asked) -> Right | None:
     return best_right(asked.matches.rights, facility.facility_id, turn.now_ms) if facility else None
 
 
+def _no_right(turn: Turn, asked: Asked) -> Authorization:
+    """Why a token gives no right here and now. Whoever holds a lapsed card is told so (C01)."""
+    facility = turn.knowledge.facility
+    here = [
+        r for r in asked.matches.rights if facility and (not r.facility_ids or facility.facility_id in r.facility_ids)
+    ]
+    if not asked.matches.rights:
+        return Authorization("Unknown", "no right for this token")
+    if not here:
+        return Authorization("NotAtThisLocation", "this token is for other facilities")
+    if all(r.until_ms is not None and r.until_ms <= turn.now_ms for r in here):
+        return Authorization("Expired", "the right of this token has ended")
+    return Authorization("NotAtThisTime", "the right of this token has not begun")
+
+
 def _evses(turn: Turn, asked: Asked) -> list[Evse]:
     station = turn.knowledge.facility.station(asked.station_id) if turn.knowledge.facility else None
     return [e for e in station.evses if asked.evse_id in (None, e.evse_id)] if station else []
@@ -151,11 +186,22 @@ def _running_at(turn: Turn, station_id: str) -> list[TransactionState]:
     return [t for t in turn.state.transactions.values() if t.station_id == station_id and t.closing is None]
 
 
-def _may_stop(running: TransactionState, asked: Asked, right: Right | None) -> bool:
-    """Who began it, and who shares its group, may stop it."""
-    same = running.id_token != "" and running.id_token.casefold() == asked.id_token.casefold()
+def _may_stop(turn: Turn, running: TransactionState, asked: Asked, right: Right | None) -> bool:
+    """Who began it, and who shares its group, may stop it; the plate of its car is as good as its token."""
+    session = turn.state.sessions.get(running.session_id or "")
+    plate = normalise_plate(asked.id_token)
+    known = running.id_token != BUTTON or session is not None
+    same = known and running.id_token.casefold() == asked.id_token.casefold()
+    same = same or (plate != "" and session is not None and session.plate == plate)
     group = group_of(running.right)
     return same or (right is not None and group != "" and right.group_id == group)
+
+
+def _parked_at(turn: Turn, asked: Asked) -> ParkingSession | None:
+    """Whose space the EVSE stands at; nobody's where it may be one of several."""
+    evses = _evses(turn, asked)
+    session_id = turn.state.session_of_space.get(evses[0].space_id) if len(evses) == 1 else None
+    return turn.state.sessions[session_id] if session_id else None
 
 
 def _session_for(turn: Turn, asked: Asked) -> ParkingSession | None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 from edge.rules.budget import Budget
 from edge.rules.phases import WHOLE, Weights, load_w, under_w, weights
-from edge.rules.state import FacilityState, Lease, Promises, TransactionState, evse_key
+from edge.rules.state import FacilityState, TransactionState, evse_key
+from edge.rules.state_power import FORMERS_KEPT_MS, Lease, Promises
 from shared.clock import SECOND_MS
 from shared.facilities import Evse, Facility
 
@@ -28,7 +29,8 @@ class BudgetError(Exception):
 
 @dataclass(slots=True)
 class Site:
-    """One EVSE with all that the power rule looks at. ``share_w`` is its part of the fallbacks that fit the budget."""
+    """One EVSE with all that the power rule looks at. ``share_w`` is its part of the fallbacks that fit the budget.
+    ``strange``: its station was never met since our clock was moved or the log began, perhaps in place of another."""
 
     key: str
     station_id: str
@@ -39,6 +41,7 @@ class Site:
     transaction: TransactionState | None
     drift_ms: int
     weights: Weights = (WHOLE,)
+    strange: bool = False
 
     def leases(self) -> list[Lease]:
         """Every lease that may be in force."""
@@ -49,13 +52,14 @@ class Site:
         """What it may draw when no lease covers it. Without a fallback: its rating while a car is being charged, or
         when it refuses limits and nobody watches it. Else only what was sent: a station that was never
         told of a token starts no car on its own (OCPP 2.0.1 C10 to C14), and a car that was refused is not started
-        (C01)."""
-        sent_w = max(self.promises.fallback_pending.values(), default=0)
-        if self.promises.fallback_w is not None:
-            return max(self.promises.fallback_w, sent_w)
+        (C01). One that is ``strange`` may rest at the fallback that another box gave it."""
+        promises = self.promises
+        sent_w = max(promises.fallback_pending.values()) if promises.fallback_pending else 0
+        if promises.fallback_w is not None:
+            return max(promises.fallback_w, sent_w) + promises.fallback_more_w
         unwatched = self.promises.refuses_limits and not self.connected
         running = self.transaction is not None and (self.transaction.session_id is not None or self.transaction.offline)
-        return self.evse.rating_w if running or unwatched else sent_w
+        return self.evse.rating_w if running or unwatched else max(sent_w, self.share_w if self.strange else 0)
 
     def effective_w(self, now_ms: int) -> int:
         """What it should be limited to now, as far as it has confirmed; its rating without any limit."""
@@ -70,35 +74,53 @@ class Site:
 
     def promised_w(self, at_ms: int, drift_ms: int) -> int:
         """The most it may draw at an instant if it keeps its word."""
-        accepted, pending = self.promises.accepted, self.promises.pending
-        may_hold = [x.limit_w for x in pending if at_ms <= x.until_ms + drift_ms]
-        if accepted is not None and at_ms <= accepted.until_ms + drift_ms:
-            may_hold.append(accepted.limit_w)
-        # A pending lease may have taken the accepted one's place, so both must surely cover the instant.
-        covered = accepted is not None and all(at_ms < x.until_ms - drift_ms for x in (accepted, *pending))
-        if not covered:
-            may_hold.append(self.base_w())
-        return max(may_hold)
+        most_w = max((x.limit_w + x.more_w for x in self.leases() if at_ms <= x.until_ms + drift_ms), default=0)
+        return max(most_w, 0 if self.covered(at_ms, drift_ms) else self.base_w())
+
+    def covered(self, at_ms: int, drift_ms: int) -> bool:
+        """Whether leases surely hold it at an instant. A pending one may have taken the accepted one's place, so all
+        must."""
+        held = all(at_ms < lease.until_ms - drift_ms for lease in self.leases())
+        return held and self.promises.accepted is not None
 
     def disobeying_w(self) -> int:
         """What it is seen to draw, if that is above a limit that it had time to obey; in quarantine the most that it
         drew since; else 0. Without a car it draws nothing."""
+        if self.transaction is None:
+            return 0
         breach = self.promises.breach
-        kept_w = 0 if breach is None or self.transaction is None else breach.drawn_w
-        return max(self.over_w(), kept_w)
+        return self.over_w() if breach is None else max(self.over_w(), breach.drawn_w)
 
     def over_w(self) -> int:
         """What its last reading shows, if that is above all that it may then have been limited to; else 0."""
-        running, accepted = self.transaction, self.promises.accepted
+        running = self.transaction
         if running is None or not running.power_w:
             return 0
-        moved_ms = sum(running.steps_ms)
-        taken_ms = min(running.power_heard_ms, running.metered_ms + moved_ms + self.drift_ms)
-        told_ms = max(self.promises.fallback_ms, 0 if accepted is None else max(accepted.from_ms, accepted.accepted_ms))
-        if taken_ms < max(told_ms, running.started_ms + moved_ms, self.promises.cleared_ms) + SETTLE_MS:
-            return 0
-        may_w = max(self.promised_w(at_ms, self.drift_ms) for at_ms in (taken_ms - SETTLE_MS, taken_ms))
-        return running.power_w if running.power_w * 100 > may_w * OBEDIENCE_PCT else 0
+        may_w = self.excused_w()
+        return running.power_w if may_w is not None and running.power_w * 100 > may_w * OBEDIENCE_PCT else 0
+
+    def excused_w(self) -> int | None:
+        """The highest of all that it may have been limited to in the ``SETTLE_MS`` before its last reading; None when
+        that reading says nothing of obedience."""
+        running, promises = self.transaction, self.promises
+        if running is None:
+            return None
+        taken_ms = running.power_heard_ms
+        if running.catching_up or taken_ms > running.metered_ms + sum(running.steps_ms) + self.drift_ms:
+            return None  # it may have waited on its way, or surely did: no clock is so far behind
+        since_ms = taken_ms - SETTLE_MS
+        if running.metered_ms - running.started_ms < SETTLE_MS:
+            return None  # how late its messages come is not known yet, nor may it know that its car was refused
+        told_ms = max(promises.fallback_ms, 0 if promises.accepted is None else promises.accepted.accepted_ms)
+        if since_ms < max(promises.judged_ms, told_ms - FORMERS_KEPT_MS):
+            return None
+        found = [self.promised_w(at_ms, self.drift_ms) for at_ms in (since_ms, taken_ms)]
+        for former in (x for x in promises.formers if x.replaced_ms >= since_ms):
+            if since_ms <= former.until_ms + self.drift_ms:
+                found.append(self.evse.rating_w if former.limit_w is None else former.limit_w)
+            if former.until_ms - self.drift_ms <= min(taken_ms, former.replaced_ms):
+                found.append(self.base_w())
+        return max(found)
 
 
 def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> list[Site]:
@@ -122,6 +144,7 @@ def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> 
                 transaction=running.get(key),
                 drift_ms=facility.power.drift_s * SECOND_MS,
                 weights=weighed[len(found)],
+                strange=state.stepped and (known is None or not known.ocpp_version),
             )
         )
     return found
@@ -140,6 +163,7 @@ class Books:
         self._drift_ms = drift_s * SECOND_MS
         self._now_ms = now_ms
         self._rows = {row.key: row for row in rows}
+        self._lines = range(1, len(rows[0].weights) if rows else 1)
         self._columns: dict[int, dict[str, int]] = {}
         self._totals: dict[int, list[int]] = {}
         self._ahead = False
@@ -178,8 +202,7 @@ class Books:
     def _book(self, at_ms: int, column: dict[str, int]) -> None:
         self._columns[at_ms] = column
         totals = [sum(column.values())]
-        lines = range(1, max((len(row.weights) for row in self._rows.values()), default=1))
-        totals += [sum(load_w(w, self._rows[key].weights[i]) for key, w in column.items()) for i in lines]
+        totals += [sum(load_w(w, self._rows[key].weights[i]) for key, w in column.items()) for i in self._lines]
         self._totals[at_ms] = totals
 
     @property
@@ -187,21 +210,31 @@ class Books:
         """The worst case now."""
         return self._totals[self._now_ms][0]
 
+    @property
+    def allowed_w(self) -> int:
+        """The budget now."""
+        return self._budget.at_w(self._now_ms)
+
     def highest_w(self, key: str) -> int:
         """The worst case of one EVSE from now on."""
         self._look_ahead()
         return max(column[key] for column in self._columns.values())
 
     def room_w(self, key: str, until_ms: int | None) -> int:
-        """The highest limit for one EVSE until an instant that keeps the sum within the budget; negative when no limit
-        does, because what comes after it would not fit."""
+        """The highest limit for one EVSE until an instant that keeps the sum within the budget, or does not add to it
+        where it is above already, since the EVSE has fallen back to as much; negative when no limit does, because what
+        comes after it would not fit."""
         self._look_ahead()
         if until_ms is not None:
             self._look_at(self._lapse_ms(until_ms))
-        room_w = self._budget.at_w(self._now_ms)
+        row, room_w = self._rows[key], self._budget.at_w(self._now_ms)
+        more_w = max(row.promises.fallback_more_w, *(x.more_w for x in row.leases()), 0)
         for at_ms in self._columns:
             free_w = self._free_w(key, at_ms)
-            if until_ms is not None and at_ms >= self._lapse_ms(until_ms) and self._rows[key].base_w() > free_w:
+            # Of one that confirmed no lease it is not known that it has fallen back: others may lean on its hold.
+            if row.promises.accepted is not None and not row.covered(at_ms, self._drift_ms):
+                free_w = max(free_w, row.base_w() - more_w)
+            if until_ms is not None and at_ms >= self._lapse_ms(until_ms) and row.base_w() > free_w + more_w:
                 return -1
             if until_ms is None or at_ms <= until_ms + self._drift_ms:
                 room_w = min(room_w, free_w)

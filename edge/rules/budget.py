@@ -39,7 +39,7 @@ class Budget:
 
 
 def lowest_w(power: PowerSettings) -> int:
-    """The least that the budget can ever be."""
+    """The least that the budget can be while the building draws no more than it was said to."""
     return min([_ceiling_w(power, None), *(w.budget_w for w in power.peaks)])
 
 
@@ -50,10 +50,11 @@ def ahead_ms(power: PowerSettings) -> int:
 
 
 def budget(state: FacilityState, facility: Facility, now_ms: int) -> Budget:
-    """The budget from now on. Of a building whose meter is silent the worst is assumed."""
-    power = facility.power
-    silent = power.building is None or now_ms - state.load_heard_ms > power.building.silent_s * SECOND_MS
-    ceiling_w = _ceiling_w(power, None if silent else state.building_load_w)
+    """The budget from now on. Of a building whose meter is silent the worst is assumed, or more if it showed more."""
+    power, load_w = facility.power, state.building_load_w
+    if power.building is not None and now_ms - state.load_heard_ms > power.building.silent_s * SECOND_MS:
+        load_w = max(load_w or 0, power.building.load_w_max)
+    ceiling_w = _ceiling_w(power, load_w)
     if not power.peaks:
         return _flat(ceiling_w)
     return Budget(
@@ -70,8 +71,8 @@ def _ceiling_w(power: PowerSettings, load_w: int | None) -> int:
     building = power.building
     if building is None:
         return power.budget_w
-    load_w = building.load_w_max if load_w is None else min(load_w, building.load_w_max)
-    return min(power.budget_w, building.grid_w - load_w - building.margin_w)
+    load_w = building.load_w_max if load_w is None else load_w
+    return max(0, min(power.budget_w, building.grid_w - load_w - building.margin_w))
 
 
 @lru_cache(maxsize=8)

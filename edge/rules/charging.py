@@ -19,7 +19,6 @@ from edge.rules.inputs import (
 from edge.rules.reckoning import state_at
 from edge.rules.state import Closing, TransactionState, connector_key, evse_key, transaction_key
 from edge.rules.turn import Turn
-from shared.clock import DAY_MS
 from shared.events import (
     ChargingStateChanged,
     ConnectorStatusChanged,
@@ -31,8 +30,8 @@ from shared.events import (
     TransactionStarted,
 )
 
-BEHIND_MS = 60 * DAY_MS
-"""A station's time further back than this is garbage (an unset clock says 1970): then the time of receipt counts."""
+CONNECTORS_MAX = 200
+"""Of one station; what it says of more is passed over."""
 
 
 def opened(turn: Turn, given: StationOpened) -> None:
@@ -64,7 +63,9 @@ def booted(turn: Turn, given: BootReported) -> None:
 def connector(turn: Turn, given: ConnectorReported) -> None:
     """A connector's status, booked when it changed. An EVSE is free when none of its connectors is taken."""
     station = turn.state.station(given.station_id)
-    if station.connectors.get(connector_key(given.evse_id, given.connector_id)) != given.status:
+    key = connector_key(given.evse_id, given.connector_id)
+    heeded = key in station.connectors or len(station.connectors) < CONNECTORS_MAX
+    if heeded and station.connectors.get(key) != given.status:
         turn.record(
             ConnectorStatusChanged(
                 station_id=given.station_id,
@@ -84,43 +85,48 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
         return None if given.id_token is None else Authorization("Accepted")
     running = turn.state.transactions.get(key)
     given, told_ms = _timed(turn, given, running)
-    stepped = running is not None and bool(running.steps_ms)
-    if running is not None and _repeated(running, given, stepped or given.at_ms != told_ms):
+    if running is not None and _repeated(turn, given, running, told_ms):
         return None if given.id_token is None else _authorize_running(turn, given, running)
     answer: Authorization | None = None
     if running is None or (given.kind == "Started" and not running.begun):
-        answer = _start(turn, given, running)
+        answer = _start(turn, given, running, told_ms)
     elif given.id_token is not None:
         answer = _authorize_running(turn, given, running)
     running = turn.state.transactions[key]
-    if given.at_ms != told_ms:
+    if told_ms is not None and not turn.state.station(given.station_id).untimed:
         closing.flag(turn, running, "CLOCK_WRONG", told_ms=told_ms)
     _supersede(turn, given, running)
-    _book(turn, given, running)
+    _book(turn, given, running, told_ms)
+    closing.bound(turn, given.station_id)
     return answer
 
 
-def _timed(turn: Turn, given: TransactionReported, running: TransactionState | None) -> tuple[TransactionReported, int]:
-    """A message with the time that counts, and the time that its station told, both by the clock of the transaction's
-    beginning. One kept while its station was away is of the clock that the station went away with. One that begins
-    where the time was not told since our clock was moved begins when we hear of it."""
-    if running is not None and running.steps_ms:
-        kept_ms = given.at_ms - sum(running.steps_ms[: running.away_steps])
-        own_ms = own_time.own_ms(running.steps_ms, given.at_ms, turn.now_ms)
-        if given.offline and kept_ms <= turn.now_ms - sum(running.steps_ms) + own_time.FAST_MS:
-            own_ms = kept_ms
-        return replace(given, at_ms=own_ms), own_ms
-    told_ms = given.at_ms
-    if running is None and not given.offline and turn.state.station(given.station_id).untimed:
-        return replace(given, at_ms=turn.now_ms), turn.now_ms
-    if not turn.now_ms - BEHIND_MS <= told_ms <= turn.now_ms + metering.AHEAD_MS:
-        given = replace(given, at_ms=turn.now_ms)
-    return given, told_ms
+def _timed(
+    turn: Turn, given: TransactionReported, running: TransactionState | None
+) -> tuple[TransactionReported, int | None]:
+    """A message with the time that counts, by the clock of the transaction's beginning; and the time that its station
+    told when that cannot be, also because it lies well before a Started that is here: then the time of receipt counts.
+    So it does for what begins at a station whose clock nobody knows, until it was told the time."""
+    station = turn.state.station(given.station_id)
+    steps_ms = () if running is None else running.steps_ms
+    own_ms = own_time.own_ms(given.at_ms, turn.now_ms, steps_ms=steps_ms, station=station, kept=given.offline)
+    own_now_ms = turn.now_ms - sum(steps_ms)
+    from_ms = 0
+    wrong = not given.offline and station.untimed and not station.behind_ms
+    if running is not None:
+        from_ms = running.started_ms if running.begun or running.astray_ms is not None else 0
+        early = own_ms is not None and own_ms < from_ms - own_time.FAST_MS
+        wrong = early or (wrong and running.astray_ms is not None)
+    if own_ms is None or wrong:
+        return replace(given, at_ms=own_now_ms), None if given.at_ms == own_now_ms else given.at_ms
+    return replace(given, at_ms=max(own_ms, from_ms)), None
 
 
-def _repeated(running: TransactionState, given: TransactionReported, wrong_clock: bool) -> bool:
+def _repeated(turn: Turn, given: TransactionReported, running: TransactionState, told_ms: int | None) -> bool:
     """Whether a message is here already. A number that comes again with a later time than all before is a new message
-    of a station that cannot count."""
+    of a station that cannot count, unless clocks make it later."""
+    station = turn.state.station(given.station_id)
+    wrong_clock = bool(running.steps_ms or station.behind_ms or station.kept_behind_ms) or told_ms is not None
     ended = running.closing is not None and running.closing.cause == "ENDED"
     if given.kind == "Ended":
         return ended
@@ -129,7 +135,9 @@ def _repeated(running: TransactionState, given: TransactionReported, wrong_clock
     return running.numbers.holds(given.seq_no) and (wrong_clock or given.at_ms <= running.heard_ms)
 
 
-def _start(turn: Turn, given: TransactionReported, running: TransactionState | None) -> Authorization | None:
+def _start(
+    turn: Turn, given: TransactionReported, running: TransactionState | None, told_ms: int | None
+) -> Authorization | None:
     found: Payer | Authorization | None = None
     answer: Authorization | None = None
     evse_id = given.evse_id or (running.evse_id if running else None)
@@ -156,6 +164,7 @@ def _start(turn: Turn, given: TransactionReported, running: TransactionState | N
             remote_start_id=given.remote_start_id,
             rating_w=_rating_w(turn, given.station_id, evse_id or 1),
             signed=given.signed,
+            told_at_ms=told_ms,
         )
     )
     return answer
@@ -173,9 +182,10 @@ def _rating_w(turn: Turn, station_id: str, evse_id: int) -> int | None:
 
 def _authorize_running(turn: Turn, given: TransactionReported, running: TransactionState) -> Authorization:
     """Judge a token on a transaction that runs: whoever pays for it, or shares a group with who does, may go on."""
+    asked = authorization.Asked.of(given, running.evse_id)
     if running.session_id is not None:
-        return Authorization("Accepted", group_id=authorization.group_of(running.right))
-    found = authorization.judge(turn, authorization.Asked.of(given, running.evse_id))
+        return authorization.standing(turn, asked, running)
+    found = authorization.judge(turn, asked)
     if isinstance(found, Payer):
         turn.record(
             TransactionAuthorized(
@@ -206,12 +216,12 @@ def _supersede(turn: Turn, given: TransactionReported, running: TransactionState
             closing.begin(turn, other, "SUPERSEDED")
 
 
-def _book(turn: Turn, given: TransactionReported, running: TransactionState) -> None:
+def _book(turn: Turn, given: TransactionReported, running: TransactionState, told_ms: int | None) -> None:
     head = turn.state.head
     changed = given.charging_state is not None and _changes(given, running)
     metered = given.register_wh is not None or given.power_w is not None or given.soc_pct is not None
     if given.kind != "Started" and metered:
-        metering.take(turn, given, running, given.seq_no)
+        metering.take(turn, given, running, seq_no=given.seq_no, told_ms=told_ms)
     if changed and given.kind != "Ended":
         turn.record(
             ChargingStateChanged(

@@ -9,7 +9,7 @@ One that was taken for lost and is not goes on.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from edge.rules import ordering
+from edge.rules import ordering, signatures
 from edge.rules.inputs import Knowledge, OrderReplied
 from edge.rules.orders import AskMessage, AskTransaction
 from edge.rules.payment import charging_use
@@ -29,6 +29,9 @@ RETURN_ASK_MS = 60 * SECOND_MS
 """How long after a station came back it is asked about what ran before: first it sends what it kept."""
 ASK_AGAIN_MS = 5 * MINUTE_MS
 """How long a question may wait behind others to the same station, and after how long it is asked again."""
+OPEN_MAX = 100
+"""So many transactions of one station may run, and as many wait for what is missing of them; of more the oldest gives
+way. No station has so many EVSEs: one that begins ever new ones must not slow the site down."""
 PURPOSE = "transaction/"
 _FLAG_OF = {"LOST": "END_LOST", "SUPERSEDED": "SUPERSEDED"}
 
@@ -72,6 +75,19 @@ def begin(turn: Turn, running: TransactionState, cause: str) -> None:
     """Take it for over without its last message, and ask for that."""
     _begin(turn, running, Closing(cause, running.heard_ms, turn.now_ms + CLOSE_WITHIN_MS))
     ask_in(turn, running, GAP_ASK_MS)
+
+
+def bound(turn: Turn, station_id: str) -> None:
+    """Of more transactions than a station can have, the oldest are over; of more than may wait, they are closed."""
+    here = [t for t in turn.state.transactions.values() if t.station_id == station_id]
+    if len(here) <= OPEN_MAX:
+        return
+    running = [t for t in here if t.closing is None]
+    for one in running[: max(0, len(running) - OPEN_MAX)]:
+        begin(turn, one, "SUPERSEDED")
+    waiting = [t for t in here if t.closing is not None]
+    for one in waiting[: max(0, len(waiting) - OPEN_MAX)]:
+        _give_up(turn, one)
 
 
 def ended(turn: Turn, running: TransactionState, end: Closing) -> None:
@@ -203,6 +219,7 @@ def _give_up(turn: Turn, running: TransactionState) -> None:
 def _close(turn: Turn, running: TransactionState, end: Closing) -> None:
     use = charging_use(running, end.ended_ms)
     found = running.readings.total(running.rating_w)
+    proof, signed = signatures.worth(turn.state, running, found)
     if running.session_id is None and use.energy_wh > 0:
         flag(turn, running, "UNPAID", energy_wh=use.energy_wh)
     turn.record(
@@ -219,7 +236,8 @@ def _close(turn: Turn, running: TransactionState, end: Closing) -> None:
             right=running.right,
             reason=end.reason,
             offline=end.offline,
-            energy_method="NONE" if found.believed < 2 else "SIGNED" if found.all_signed else "REGISTER",
+            energy_method="NONE" if found.believed < 2 else "SIGNED" if signed else "REGISTER",
+            signature_proof=proof,
             flags=tuple(running.flags),
         )
     )

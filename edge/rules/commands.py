@@ -6,11 +6,13 @@ command's answer.
 """
 
 from edge.rules import obedience, ordering, orders, parking
+from edge.rules.gathering import DiagnosticsGathered, GatherDiagnostics
 from edge.rules.inputs import CommandGiven, CommandSettled
 from edge.rules.orders import Order
 from edge.rules.state import transaction_key
 from edge.rules.turn import Turn
 from shared.commands import (
+    BoxCommand,
     ChangeAvailability,
     CollectDiagnostics,
     CommandResult,
@@ -72,13 +74,31 @@ def follow(turn: Turn) -> None:
             _complete(turn, completed)
 
 
+def gathered(turn: Turn, told: DiagnosticsGathered) -> None:
+    """The box has gathered, or could not."""
+    known = turn.state.commands.get(told.command_id)
+    if known is not None and known.outcome is None:
+        completed = CommandCompleted(
+            command_id=told.command_id, outcome=told.outcome, reason=told.reason, details=dict(told.details)
+        )
+        _complete(turn, completed)
+
+
+def restarted(turn: Turn) -> None:
+    """What the box itself was at is over. Stations' orders are told of by their answers."""
+    for command_id, command in list(turn.state.commands.items()):
+        if command.outcome is None and not command.order_id:
+            reason = "the daemon restarted"
+            _complete(turn, CommandCompleted(command_id=command_id, outcome=Outcome.UNKNOWN, reason=reason))
+
+
 def _take(turn: Turn, given: CommandGiven) -> None:
     """The order, or what else was done at once, stands in the log before the command; both are durable together."""
     order_id, refusal = "", None
     command = given.command
     if isinstance(command, LaneCommand):
         refusal = _at_lane(turn, command, given.by)
-    else:
+    elif isinstance(command, StationCommand):
         refusal = _unfit(turn, command)
         if refusal is None and isinstance(command, SetLimit):
             capped = EvseCapped(
@@ -98,6 +118,8 @@ def _take(turn: Turn, given: CommandGiven) -> None:
     turn.record(taken)
     if refusal is not None:
         _complete(turn, CommandCompleted(command_id=given.command_id, outcome=Outcome.REFUSED, reason=refusal))
+    elif isinstance(command, BoxCommand):
+        turn.send(GatherDiagnostics(given.command_id))
     elif not order_id:
         _complete(turn, CommandCompleted(command_id=given.command_id, outcome=Outcome.DONE))
 

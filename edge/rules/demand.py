@@ -7,6 +7,7 @@ from shared.facilities import Evse
 
 RETURNING_W = 1_000
 """A car that takes less than it may is left this much, and a fifth, to come back to."""
+_NOTHING_TOLD = EvNeeds(None, None, None, 0)
 
 
 def demand_w(running: TransactionState, evse: Evse) -> int:
@@ -23,18 +24,22 @@ def takes_energy(row: Site) -> bool:
     return running is not None and running.finished_ms is None and running.closing is None
 
 
-def request(state: FacilityState, row: Site, running: TransactionState) -> Request:
-    """The request of the car at an EVSE: no more than a person's ceiling, and nothing where that is below the minimum
+def wanted_w(state: FacilityState, row: Site, running: TransactionState) -> int:
+    """What the car at an EVSE asks for: no more than a person's ceiling, and nothing where that is below the minimum
     current."""
-    wanted_w, minimum_w = demand_w(running, row.evse), row.evse.minimum_w
-    cap_w = state.caps.get(row.key)
-    if cap_w is not None:
-        wanted_w = 0 if cap_w < minimum_w else min(wanted_w, cap_w)
+    found_w, cap_w = demand_w(running, row.evse), state.caps.get(row.key)
+    if cap_w is None:
+        return found_w
+    return 0 if cap_w < row.evse.minimum_w else min(found_w, cap_w)
+
+
+def request(state: FacilityState, row: Site, running: TransactionState) -> Request:
+    """The request of the car at an EVSE."""
     energy_wh, departure_ms = _needs(state, row.key, running)
     return Request(
         name=row.key,
-        wanted_w=wanted_w,
-        minimum_w=minimum_w,
+        wanted_w=wanted_w(state, row, running),
+        minimum_w=row.evse.minimum_w,
         since_ms=running.started_ms,
         priority=0 if running.right is None else running.right.priority,
         energy_wh=energy_wh,
@@ -49,9 +54,10 @@ def request(state: FacilityState, row: Site, running: TransactionState) -> Reque
 def _needs(state: FacilityState, key: str, running: TransactionState) -> tuple[int | None, int | None]:
     """Energy still to come and departure, as far as the driver or else the car told. Nothing to come is not known: the
     car goes on taking energy, so what was told was not all."""
-    told = state.needs.get(key) or EvNeeds(None, None, None, 0)
-    target_wh = None if running.target is None else running.target.energy_wh
-    energy_wh = next((x for x in (target_wh, running.energy_wh, told.energy_wh) if x is not None), None)
+    told = state.needs.get(key, _NOTHING_TOLD)
+    energy_wh = None if running.target is None else running.target.energy_wh
+    if energy_wh is None:
+        energy_wh = told.energy_wh if running.energy_wh is None else running.energy_wh
     departure_ms = told.departure_ms if running.departure_ms is None else running.departure_ms
     if energy_wh is None:
         return None, departure_ms

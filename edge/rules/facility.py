@@ -5,6 +5,7 @@ from typing import Any
 
 from edge.rules import (
     authorization,
+    building,
     charging,
     closing,
     commands,
@@ -16,6 +17,7 @@ from edge.rules import (
     payment,
     power,
     reservations,
+    signatures,
     station_quarantine,
     station_reports,
     stepping,
@@ -25,6 +27,7 @@ from edge.rules import (
 )
 from edge.rules.clock_inputs import ClockRead, ClockTaken, TimeTold
 from edge.rules.fold import fold
+from edge.rules.gathering import DiagnosticsGathered
 from edge.rules.inputs import (
     Answer,
     AuthorizeAsked,
@@ -63,6 +66,7 @@ from edge.rules.requests import (
     WaitCancelled,
 )
 from edge.rules.state import FacilityState
+from edge.rules.station_inputs import ListRoomTold, SignatureChecked
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import DaemonStarted, Entry, StationDisconnected, parse_event
@@ -94,8 +98,11 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
     turn = Turn(state, knowledge, now_ms)
     answer = _DOORS[type(given)](turn, given)
     commands.follow(turn)
-    for rule in _DUE:
-        rule.due(turn)
+    waking = _wakes(turn, given)
+    if waking:
+        state.woken_head = state.head
+        for rule in _DUE:
+            rule.due(turn)
     parking.due(turn)
     if not isinstance(given, _NO_POWER) and stirring.due(turn, by_timer=isinstance(given, Ticked)):
         if more:
@@ -104,19 +111,36 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
             power.settle(turn)
     elif not isinstance(given, (*_NO_POWER, Ticked)) or stirring.matters(turn):
         stirring.put_off(turn)
+    if waking or turn.entries:
+        state.wake_ms = _wake_ms(state, knowledge)
     return Outcome(tuple(turn.entries), tuple(turn.setpoints), answer)
 
 
 def deadline(state: FacilityState, knowledge: Knowledge) -> int | None:
     """The lived instant at which ``advance`` must be called with Ticked if nothing comes before; None for never."""
     instants = [x.deadline_ms for x in state.lanes.values() if x.deadline_ms is not None]
-    for rule in _DUE:
-        instants += rule.deadlines(state, knowledge)
+    wake_ms = _wake_ms(state, knowledge) if state.wake_ms is None else state.wake_ms
+    instants.append(wake_ms)
     facility = knowledge.facility
     if facility is not None and facility.stations:
         instants.append(state.sampled_ms + facility.power.sample_s * SECOND_MS)
         instants.append(state.look_ms)
-    return min(instants, default=None)
+    earliest_ms = min(instants)
+    return None if earliest_ms == NEVER_MS else earliest_ms
+
+
+def _wakes(turn: Turn, given: Input) -> bool:
+    """Whether the rules that act in time are asked: their time has come, something was booked since they were asked
+    last, the wall clock is waiting to be followed, or what came may change what they look at unbooked."""
+    state = turn.state
+    if state.wake_ms is None or turn.now_ms >= state.wake_ms or state.head != state.woken_head:
+        return True
+    return state.clock_off_ms != 0 or not isinstance(given, _WAKES_NOBODY)
+
+
+def _wake_ms(state: FacilityState, knowledge: Knowledge) -> int:
+    """When the next of the rules that act in time has something to do."""
+    return min((at_ms for rule in _DUE for at_ms in rule.deadlines(state, knowledge)), default=NEVER_MS)
 
 
 def _started(turn: Turn, given: Started) -> None:
@@ -128,6 +152,7 @@ def _started(turn: Turn, given: Started) -> None:
     power.restarted(turn)
     stepping.restarted(turn, given)
     ordering.restarted(turn)
+    commands.restarted(turn)
 
 
 def _order_replied(turn: Turn, given: OrderReplied) -> None:
@@ -139,12 +164,19 @@ def _order_replied(turn: Turn, given: OrderReplied) -> None:
                 rule.answered(turn, order, given)
 
 
-def _looked(_turn: Turn, _given: Ticked | Learned) -> None:
+def _ticked(_turn: Turn, _given: Ticked) -> None:
     return None
 
 
-_NO_POWER = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen)
+def _learned(turn: Turn, _given: Learned) -> None:
+    parking.learned(turn)
+
+
+NEVER_MS = 1 << 62
+_NO_POWER = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen, DiagnosticsGathered)
 """What changes nothing about power."""
+_WAKES_NOBODY = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen, Ticked)
+"""What a rule that acts in time hears of by what is booked, if at all."""
 _DUE = (closing, stopping, waiting, reservations, local_list, stepping)
 """Rules that act when their time has come: each has ``due(turn)`` and ``deadlines(state, knowledge)``."""
 _ANSWERED = (closing, reservations)
@@ -164,14 +196,16 @@ _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     TaskReported: station_reports.task,
     ReservationUpdated: station_reports.reservation,
     NeedsReported: station_reports.needs,
+    ListRoomTold: local_list.room_told,
     MessageByHand: station_reports.by_hand,
     Misbehaved: station_quarantine.misbehaved,
     ReleaseAsked: station_quarantine.release,
     AuthorizeAsked: authorization.authorize,
     TransactionReported: naming.reported,
+    SignatureChecked: signatures.checked,
     MeterReported: metering.metered,
     LimitReplied: power.replied,
-    LoadMetered: power.load_metered,
+    LoadMetered: building.metered,
     OrderReplied: _order_replied,
     QuoteAsked: payment.due,
     PaymentOffered: payment.take,
@@ -183,6 +217,7 @@ _DOORS: dict[type, Callable[[Turn, Any], Answer | None]] = {
     ReservationAsked: reservations.reserve,
     ReservationCancelled: reservations.cancel,
     CommandGiven: commands.given,
-    Ticked: _looked,
-    Learned: _looked,
+    DiagnosticsGathered: commands.gathered,
+    Ticked: _ticked,
+    Learned: _learned,
 }

@@ -11,6 +11,7 @@ from edge.rules import (
     fold_operations,
     fold_power,
     fold_queueing,
+    fold_signatures,
     fold_stations,
     reckoning,
 )
@@ -24,17 +25,17 @@ _FOLDING = (
     fold_naming,
     fold_power,
     fold_queueing,
+    fold_signatures,
     fold_operations,
     fold_clock,
 )
 MODULES = (*_FOLDING, reckoning)
 """All that a rebuilt state depends on."""
-_FOLDS = [module.FOLDS for module in _FOLDING]
+_TABLES = [module.FOLDS for module in _FOLDING]
+_TABLES_OF = {kind: [folds for folds in _TABLES if kind in folds] for table in _TABLES for kind in table}
 
 
 def fold(state: FacilityState, event: Event, at_ms: int) -> None:
     """Change the booked state by one event that happened at ``at_ms``. Types without a fold change nothing."""
-    for folds in _FOLDS:
-        change = folds.get(type(event))
-        if change is not None:
-            change(state, event, at_ms)
+    for folds in _TABLES_OF.get(type(event), ()):
+        folds[type(event)](state, event, at_ms)

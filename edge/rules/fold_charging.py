@@ -13,6 +13,7 @@ from edge.rules.state import (
     transaction_key,
 )
 from edge.rules.state_queueing import Refused
+from shared.clock import DAY_MS
 from shared.events import (
     ChargingRefused,
     ChargingStateChanged,
@@ -33,6 +34,8 @@ ENDED_KEPT = 2_000
 """How many ended transactions are remembered, so that their late repeats are known for what they are."""
 RAMP_MS = 60_000
 """A reading taken sooner than this after a car or its limit began says nothing about what the car would take."""
+JITTER_MS = 2_000
+"""Messages that come by so much more promptly than those before tell of a station that sends what had to wait."""
 REFUSALS_KEPT = 50
 """So many of the newest refusals are shown to whoever helps the drivers."""
 CHARGE_TIMES_KEPT = 50
@@ -59,6 +62,7 @@ def _started(state: FacilityState, event: TransactionStarted, at_ms: int) -> Non
     known.started_ms = min(known.started_ms, event.started_at_ms)
     known.lag_ms = min(known.lag_ms, at_ms - event.started_at_ms)
     known.heard_ms = max(known.heard_ms, event.started_at_ms)
+    _astray(known, event.told_at_ms)
     if event.evse_known:
         known.evse_id, known.rating_w = event.evse_id, event.rating_w
     if event.session_id is not None:
@@ -72,6 +76,15 @@ def _started(state: FacilityState, event: TransactionStarted, at_ms: int) -> Non
     if event.seq_no is not None and event.is_start:
         known.numbers.begin(event.seq_no)
     _heard(known, event.seq_no, event.started_at_ms)
+
+
+def _astray(known: TransactionState, told_ms: int | None) -> None:
+    """A message that could not be placed by the time that its station told stands later than it was, by as much as
+    that clock counted since the first such, at the most."""
+    if told_ms is not None:
+        known.astray_ms = told_ms if known.astray_ms is None else known.astray_ms
+        passed_ms = min(DAY_MS, abs(told_ms - known.astray_ms))
+        known.readings.late_ms = max(known.readings.late_ms, passed_ms)
 
 
 def _authorized(state: FacilityState, event: TransactionAuthorized, _at_ms: int) -> None:
@@ -96,12 +109,17 @@ def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
     known = _known(state, event)
     if known is None:
         return
+    _astray(known, event.told_at_ms)
     if event.register_wh is not None:
-        known.readings.take(MeterPoint(event.metered_at_ms, event.register_wh, event.signed), known.rating_w)
+        known.readings.take(
+            MeterPoint(event.metered_at_ms, event.register_wh, event.signed, event.seq_no), known.rating_w
+        )
     _heard(known, event.seq_no, event.metered_at_ms)
-    if event.metered_at_ms >= known.metered_ms:
+    if event.metered_at_ms >= known.metered_ms and not event.offline:
         # A reading that waited on its way says nothing of now; how far off its station's clock is shows in the others.
-        known.lag_ms = min(known.lag_ms, at_ms - event.metered_at_ms)
+        lag_ms = at_ms - event.metered_at_ms
+        known.catching_up = lag_ms < known.lag_ms - JITTER_MS
+        known.lag_ms = min(known.lag_ms, lag_ms)
         known.metered_ms, known.power_heard_ms = event.metered_at_ms, event.metered_at_ms + known.lag_ms
         _judge_taking(state, known, event)
         known.power_w = known.power_w if event.power_w is None else event.power_w
@@ -111,15 +129,16 @@ def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
 def _judge_taking(state: FacilityState, known: TransactionState, event: EnergyMetered) -> None:
     """Judged once per reading, against the limit in force when it was taken: judged against a limit that followed from
     the same reading, demand and limit would chase each other."""
-    promises = state.promise(event.station_id, event.evse_id)
-    lease = promises.accepted
-    metered_ms = event.metered_at_ms + sum(known.steps_ms)
-    leased = lease is not None and metered_ms < lease.until_ms
-    limit_w = lease.limit_w if lease is not None and leased else promises.fallback_w
-    since_ms = lease.from_ms if lease is not None and leased else known.started_ms + sum(known.steps_ms)
-    if event.power_w is None or limit_w is None or metered_ms - since_ms < RAMP_MS:
+    promises, heard_ms = state.promise(event.station_id, event.evse_id), known.power_heard_ms
+    lease = promises.accepted if promises.accepted and heard_ms < promises.accepted.until_ms else None
+    limit_w = promises.fallback_w if lease is None else lease.limit_w
+    if event.power_w is None or limit_w is None:
         return
-    known.taken_w = None if event.power_w * 10 >= limit_w * 9 else event.power_w
+    ramped = event.metered_at_ms - known.started_ms >= RAMP_MS
+    if event.power_w * 10 >= limit_w * 9:
+        known.taken_w = None
+    elif ramped and (lease is None or heard_ms - lease.lifted_ms >= RAMP_MS):
+        known.taken_w = event.power_w
 
 
 def _state_changed(state: FacilityState, event: ChargingStateChanged, _at_ms: int) -> None:
@@ -156,22 +175,20 @@ def _closing(state: FacilityState, event: TransactionClosing, at_ms: int) -> Non
         return
     again = known.closing if known.closing is not None and known.closing.cause == event.cause else None
     begun_ms = at_ms if again is None else again.begun_ms
+    cap_w = state.caps.pop(evse_key(event.station_id, event.evse_id), None if again is None else again.cap_w)
     known.closing = Closing(
-        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline, begun_ms
+        event.cause, event.ended_at_ms, event.close_at_ms, event.seq_no, event.reason, event.offline, begun_ms, cap_w
     )
     known.power_w = 0
     _heard(known, event.seq_no, event.ended_at_ms)
-    _uncap(state, event.station_id, event.evse_id)
 
 
 def _resumed(state: FacilityState, event: TransactionResumed, _at_ms: int) -> None:
     known = _known(state, event)
-    if known is not None:
+    if known is not None and known.closing is not None:
+        if known.closing.cap_w is not None:
+            state.caps.setdefault(evse_key(event.station_id, known.evse_id), known.closing.cap_w)
         known.closing = None
-
-
-def _uncap(state: FacilityState, station_id: str, evse_id: int) -> None:
-    state.caps.pop(evse_key(station_id, evse_id), None)
 
 
 def _target_set(state: FacilityState, event: TargetSet, _at_ms: int) -> None:
@@ -190,11 +207,12 @@ def _target_reached(state: FacilityState, event: TargetReached, _at_ms: int) -> 
 def _ended(state: FacilityState, event: TransactionEnded, _at_ms: int) -> None:
     key = transaction_key(event.station_id, event.transaction_id)
     state.transactions.pop(key, None)
+    state.signatures.pop(key, None)
     state.ended[key] = event.ended_at_ms
     if len(state.ended) > ENDED_KEPT:
         del state.ended[next(iter(state.ended))]
     if not any(_at(t, event) for t in state.transactions.values()):
-        _uncap(state, event.station_id, event.evse_id)
+        state.caps.pop(evse_key(event.station_id, event.evse_id), None)
     state.charge_times_ms = [*state.charge_times_ms, event.ended_at_ms - event.started_at_ms][-CHARGE_TIMES_KEPT:]
     session = state.sessions.get(event.session_id or "")
     if session is not None:

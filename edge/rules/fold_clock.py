@@ -4,7 +4,9 @@ instant that people or headquarters named ends at that instant."""
 from collections.abc import Callable
 from typing import Any
 
-from edge.rules.state import LAG_UNKNOWN_MS, FacilityState, Promises
+from edge.rules.state import LAG_UNKNOWN_MS, FacilityState, StationState, TransactionState
+from edge.rules.state_power import Promises
+from shared.clock import DAY_MS
 from shared.events import ClockDiffers, ClockStepped, StationTimed
 
 
@@ -13,13 +15,16 @@ def _differs(state: FacilityState, event: ClockDiffers, _at_ms: int) -> None:
 
 
 def _stepped(state: FacilityState, event: ClockStepped, at_ms: int) -> None:
-    state.clock_off_ms = 0
+    state.clock_off_ms, state.stepped = 0, True
     for station in state.stations.values():
         station.untimed = True
     for promises in state.promises.values():
         _unsettle(promises, event.by_ms, at_ms)
     if event.by_ms is not None:
         _move(state, event.by_ms)
+    else:
+        for running in state.transactions.values():
+            _go_on(running, at_ms)
 
 
 def _unsettle(promises: Promises, by_ms: int | None, at_ms: int) -> None:
@@ -39,17 +44,11 @@ def _unsettle(promises: Promises, by_ms: int | None, at_ms: int) -> None:
 
 def _move(state: FacilityState, by_ms: int) -> None:
     for promises in state.promises.values():
-        promises.retry_at_ms = promises.retry_at_ms and promises.retry_at_ms + by_ms
-        promises.turned_ms += by_ms
-        promises.cleared_ms = promises.cleared_ms and promises.cleared_ms + by_ms
-        promises.fallback_ms = promises.fallback_ms and promises.fallback_ms + by_ms
-        if promises.breach is not None:
-            promises.breach.since_ms += by_ms
-            promises.breach.last_ms += by_ms
+        _move_promises(promises, by_ms)
     for session in state.sessions.values():
         session.stepped_ms += by_ms
     for station in state.stations.values():
-        station.quarantined_until_ms = station.quarantined_until_ms and station.quarantined_until_ms + by_ms
+        _move_station(station, by_ms)
     for running in state.transactions.values():
         running.steps_ms.append(by_ms)
         running.power_heard_ms += by_ms
@@ -64,11 +63,37 @@ def _move(state: FacilityState, by_ms: int) -> None:
     state.sampled_ms = state.sampled_ms and state.sampled_ms + by_ms
 
 
+def _go_on(running: TransactionState, at_ms: int) -> None:
+    """Nobody knows how long a charge went on while the box was off: by the wall clock, but nothing that comes is from
+    before what was heard. Its register has the energy all the same."""
+    back_ms = running.heard_ms - (at_ms - sum(running.steps_ms))
+    if back_ms > 0:
+        running.steps_ms.append(-back_ms)
+    running.lag_ms = LAG_UNKNOWN_MS
+    running.readings.late_ms = DAY_MS
+
+
+def _move_station(station: StationState, by_ms: int) -> None:
+    station.quarantined_until_ms = station.quarantined_until_ms and station.quarantined_until_ms + by_ms
+    station.behind_ms += by_ms
+    station.kept_behind_ms += by_ms
+
+
+def _move_promises(promises: Promises, by_ms: int) -> None:
+    promises.retry_at_ms = promises.retry_at_ms and promises.retry_at_ms + by_ms
+    promises.turned_ms += by_ms
+    promises.judged_ms = promises.judged_ms and promises.judged_ms + by_ms
+    promises.fallback_ms = promises.fallback_ms and promises.fallback_ms + by_ms
+    for former in promises.formers:
+        former.until_ms, former.replaced_ms = former.until_ms + by_ms, former.replaced_ms + by_ms
+    if promises.breach is not None:
+        promises.breach.since_ms += by_ms
+        promises.breach.last_ms += by_ms
+
+
 def _timed(state: FacilityState, event: StationTimed, _at_ms: int) -> None:
-    state.station(event.station_id).untimed = False
-    for running in state.transactions.values():
-        if running.station_id == event.station_id:
-            running.told_steps = len(running.steps_ms)
+    station = state.station(event.station_id)
+    station.untimed, station.behind_ms = False, 0
 
 
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {

@@ -1,22 +1,18 @@
 """How limits and their answers change what may be in force at each EVSE."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
-from edge.rules.state import (
-    Breach,
-    FacilityState,
-    Lease,
-    Promises,
-    evse_key,
-    transaction_key,
-)
+from edge.rules.state import FacilityState, evse_key, transaction_key
+from edge.rules.state_power import FORMERS_KEPT_MS, Breach, Former, Lease, Promises
 from shared.events import (
     BuildingLoadChanged,
     EvseCapped,
     LimitAnswered,
     LimitBreached,
     LimitObeyed,
+    LimitRoundedUp,
     LimitSent,
     NeedsKnown,
     SitePowerSampled,
@@ -56,15 +52,33 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
         promises.refuses_pause = event.outcome == "REJECTED"
     if event.outcome == "ACCEPTED":
         # A station keeps one profile per id, so what was sent before this one is replaced by it.
+        before, older = promises.accepted, [x for x in promises.pending if x.request_id < lease.request_id]
+        _replaced(promises, at_ms, [Former(0, 0, at_ms)] if before is None else [_former(before, at_ms)])
+        _replaced(promises, at_ms, [_former(x, at_ms) for x in older])
         promises.pending = [x for x in promises.pending if x.request_id > lease.request_id]
         promises.accepted = lease
-        lease.accepted_ms = at_ms
+        lease.accepted_ms = lease.lifted_ms = at_ms
+        if before is not None and at_ms < before.until_ms and lease.limit_w <= before.limit_w:
+            lease.lifted_ms = before.lifted_ms
+
+
+def _former(lease: Lease, at_ms: int) -> Former:
+    return Former(lease.limit_w + lease.more_w, lease.until_ms, at_ms)
+
+
+def _replaced(promises: Promises, at_ms: int, formers: list[Former]) -> None:
+    kept = [x for x in promises.formers if at_ms - x.replaced_ms <= FORMERS_KEPT_MS]
+    promises.formers = kept + formers
 
 
 def _fallback_answered(promises: Promises, event: LimitAnswered, at_ms: int) -> None:
     if event.outcome == "ACCEPTED":
-        promises.fallback_ms = at_ms
-        promises.fallback_w = promises.fallback_pending[event.request_id]
+        confirmed_w = promises.fallback_pending[event.request_id]
+        if confirmed_w != promises.fallback_w:
+            _replaced(promises, at_ms, [Former(promises.fallback_w, at_ms, at_ms)])
+        promises.fallback_ms, promises.fallback_w = at_ms, confirmed_w
+        if event.request_id > promises.fallback_more_until:
+            promises.fallback_more_w = 0
         promises.fallback_pending.clear()
         promises.refuses_limits = False
     elif event.outcome != "UNKNOWN":
@@ -94,7 +108,18 @@ def _breached(state: FacilityState, event: LimitBreached, at_ms: int) -> None:
 
 def _obeyed(state: FacilityState, event: LimitObeyed, at_ms: int) -> None:
     promises = state.promise(event.station_id, event.evse_id)
-    promises.breach, promises.cleared_ms = None, at_ms
+    promises.breach, promises.judged_ms = None, at_ms
+
+
+def _rounded_up(state: FacilityState, event: LimitRoundedUp, _at_ms: int) -> None:
+    """What was told until now means more, so it is told anew."""
+    promises = state.promise(event.station_id, event.evse_id)
+    leases = promises.pending if promises.accepted is None else [promises.accepted, *promises.pending]
+    for lease in (x for x in leases if x.limit_w > 0):
+        lease.more_w = event.by_w
+    promises.formers = [replace(x, limit_w=x.limit_w and x.limit_w + event.by_w) for x in promises.formers]
+    promises.fallback_more_w, promises.fallback_more_until = event.by_w, state.requests
+    promises.rounds_up, promises.fallback_due, promises.lease_due = True, promises.fallback_w is not None, bool(leases)
 
 
 def _needs_known(state: FacilityState, event: NeedsKnown, _at_ms: int) -> None:
@@ -114,6 +139,7 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     EvseCapped: _capped,
     LimitBreached: _breached,
     LimitObeyed: _obeyed,
+    LimitRoundedUp: _rounded_up,
     NeedsKnown: _needs_known,
     BuildingLoadChanged: _building_load_changed,
 }

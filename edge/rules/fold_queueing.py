@@ -7,6 +7,7 @@ from edge.rules.state import FacilityState
 from edge.rules.state_queueing import Reservation, Waiting, Withdrawal
 from shared.events import (
     EvseReserved,
+    LocalListBounded,
     ReservationEnded,
     StandingChanged,
     StationAnswered,
@@ -107,6 +108,15 @@ def _answered(state: FacilityState, event: StationAnswered, _at_ms: int) -> None
             del state.withdrawn[reservation_id]
 
 
+def _bounded(state: FacilityState, event: LocalListBounded, _at_ms: int) -> None:
+    """A list that was refused may have been too long: it need not wait for its next turn."""
+    told = state.local_list(event.station_id)
+    told.per_message, told.in_all = event.per_message, event.in_all
+    told.in_step_with = -1
+    if not told.known:
+        told.sent_ms = 0
+
+
 def _connected(state: FacilityState, event: StationConnected, at_ms: int) -> None:
     _reservations_again(state, event.station_id, at_ms)
 
@@ -141,6 +151,7 @@ FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
     VehicleExited: _exited,
     StationOrdered: _ordered,
     StationAnswered: _answered,
+    LocalListBounded: _bounded,
     StationConnected: _connected,
     StationBooted: _booted,
 }

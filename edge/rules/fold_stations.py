@@ -31,17 +31,18 @@ ALERT_KINDS_MAX = 100
 _BY_WEIGHT = ("Occupied", "Reserved", "Available", "Unavailable", "Faulted")
 
 
-def _station_connected(state: FacilityState, event: StationConnected, _at_ms: int) -> None:
+def _station_connected(state: FacilityState, event: StationConnected, at_ms: int) -> None:
     station = state.station(event.station_id)
     station.connected, station.ocpp_version = True, event.ocpp_version
+    station.kept_behind_ms = station.behind_ms
     _try_again(state, event.station_id)
+    for key, promises in state.promises.items():
+        if key.rsplit("/", 1)[0] == event.station_id:
+            promises.judged_ms = at_ms
 
 
 def _station_disconnected(state: FacilityState, event: StationDisconnected, _at_ms: int) -> None:
     state.station(event.station_id).connected = False
-    for running in state.transactions.values():
-        if running.station_id == event.station_id:
-            running.away_steps = running.told_steps
 
 
 def _station_booted(state: FacilityState, event: StationBooted, _at_ms: int) -> None:

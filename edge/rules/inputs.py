@@ -9,10 +9,12 @@ from typing import Any, Literal
 
 from edge.rules import clock_inputs, knowledge
 from edge.rules.clock_inputs import ClockInput, TakeClock
+from edge.rules.gathering import DiagnosticsGathered, GatherDiagnostics
 from edge.rules.knowledge import Learned, StandingSeen
 from edge.rules.orders import Order
 from edge.rules.quarantine_requests import Misbehaved, ReleaseAsked
 from edge.rules.requests import ChargingRequest, RequestReply
+from edge.rules.station_inputs import ListRoomTold, SignatureChecked
 from shared.commands import Command, CommandResult
 from shared.devices import Arm, LaneSignal
 from shared.events import Entry
@@ -139,7 +141,8 @@ class TransactionReported:
     time: one Started and one Ended count, a reading that comes again changes nothing, and no gap is looked for.
     ``id_token`` None when the message carried none. Answered with an Authorization when it carried one.
     ``remote_start_id`` is that of the StartCharging order that began it, as far as the station says so.
-    ``signed``: the register came with the meter's own signature.
+    ``signed``: the register came with the meter's own signature. ``stopped_by``: the token of who stopped it, where it
+    need not be whose who pays (OCPP 1.6); answered with an Authorization too.
     """
 
     station_id: str
@@ -158,6 +161,7 @@ class TransactionReported:
     remote_start_id: int | None = None
     signed: bool = False
     matches: Matches = NO_MATCHES
+    stopped_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,11 +261,13 @@ Input = (
     | TaskReported
     | ReservationUpdated
     | NeedsReported
+    | ListRoomTold
     | MessageByHand
     | Misbehaved
     | ReleaseAsked
     | AuthorizeAsked
     | TransactionReported
+    | SignatureChecked
     | MeterReported
     | LoadMetered
     | LimitReplied
@@ -271,6 +277,7 @@ Input = (
     | StandingSeen
     | ChargingRequest
     | CommandGiven
+    | DiagnosticsGathered
     | Ticked
     | Learned
 )
@@ -319,7 +326,9 @@ class CommandSettled:
     result: CommandResult
 
 
-Setpoint = ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint | CommandSettled | TakeClock
+Setpoint = (
+    ArmSetpoint | DisplaySetpoint | LimitSetpoint | OrderSetpoint | CommandSettled | GatherDiagnostics | TakeClock
+)
 
 
 @dataclass(frozen=True, slots=True)

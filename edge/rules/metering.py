@@ -7,11 +7,9 @@ from edge.rules.inputs import MeterReported, TransactionReported
 from edge.rules.reckoning import MeterPoint, Sum
 from edge.rules.state import TransactionState
 from edge.rules.turn import Turn
-from shared.clock import HOUR_MS, MINUTE_MS, SECOND_MS
+from shared.clock import HOUR_MS, SECOND_MS
 from shared.events import EnergyMetered
 
-AHEAD_MS = 5 * MINUTE_MS
-"""A station's time further ahead than this is garbage."""
 REGISTER_MAX_WH = 10**12
 SPAN_MIN_MS = 5 * SECOND_MS
 """Two readings closer together than this say nothing about power."""
@@ -24,8 +22,16 @@ def register_of(given: TransactionReported | MeterReported) -> int | None:
     return told_wh if told_wh is not None and 0 <= told_wh <= REGISTER_MAX_WH else None
 
 
-def take(turn: Turn, given: TransactionReported | MeterReported, running: TransactionState, seq_no: int | None) -> None:
-    """Book a reading of a transaction, and flag a register that is not believed: it is kept, and not billed."""
+def take(
+    turn: Turn,
+    given: TransactionReported | MeterReported,
+    running: TransactionState,
+    *,
+    seq_no: int | None,
+    told_ms: int | None = None,
+) -> None:
+    """Book a reading of a transaction, and flag a register that is not believed: it is kept, and not billed.
+    ``told_ms``: what its station said, when its time cannot be."""
     register_wh = register_of(given)
     if register_wh is None and given.register_wh is not None:
         closing.flag(turn, running, "METER_ABSURD", register_wh=given.register_wh)
@@ -41,6 +47,8 @@ def take(turn: Turn, given: TransactionReported | MeterReported, running: Transa
             power_w=_power_w(given, running, register_wh),
             soc_pct=given.soc_pct,
             signed=isinstance(given, TransactionReported) and given.signed,
+            told_at_ms=told_ms,
+            offline=isinstance(given, TransactionReported) and given.offline,
         )
     )
     if before is None or before.last is None:
@@ -79,8 +87,10 @@ def metered(turn: Turn, given: MeterReported) -> None:
     is another's."""
     for running in turn.state.transactions.values():
         here = (running.station_id, running.evse_id) == (given.station_id, given.evse_id)
-        own_ms = own_time.own_ms(running.steps_ms, given.at_ms, turn.now_ms)
-        latest_ms = turn.now_ms - sum(running.steps_ms) + AHEAD_MS
-        if here and running.closing is None and running.started_ms <= own_ms <= latest_ms:
-            take(turn, replace(given, at_ms=own_ms), running, None)
+        if not here or running.closing is not None:
+            continue
+        station = turn.state.station(given.station_id)
+        own_ms = own_time.own_ms(given.at_ms, turn.now_ms, steps_ms=running.steps_ms, station=station, kept=False)
+        if own_ms is not None and running.started_ms <= own_ms:
+            take(turn, replace(given, at_ms=own_ms), running, seq_no=None)
             return

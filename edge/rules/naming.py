@@ -7,9 +7,10 @@ station may still hold from the old one.
 
 from dataclasses import replace
 
-from edge.rules import charging
+from edge.rules import authorization, charging
+from edge.rules.authorization import Asked
 from edge.rules.inputs import Authorization, TransactionReported
-from edge.rules.state import start_key
+from edge.rules.state import start_key, transaction_key
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import TransactionNumbered
@@ -22,7 +23,11 @@ def reported(turn: Turn, given: TransactionReported) -> Authorization | None:
     """Book a transaction message, named or not. The answer to an unnamed Started carries its name, whatever is thought
     of its token: the station has begun (1.6 4.8). Other unnamed messages are of the transaction that runs there."""
     if given.transaction_id:
-        return charging.reported(turn, given)
+        running = turn.state.transactions.get(transaction_key(given.station_id, given.transaction_id))
+        answer = charging.reported(turn, given)
+        if given.stopped_by is None:
+            return answer
+        return authorization.standing(turn, Asked(given.station_id, given.stopped_by, matches=given.matches), running)
     if given.kind == "Started":
         return _started(turn, given)
     for running in turn.state.transactions.values():

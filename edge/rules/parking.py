@@ -72,6 +72,12 @@ def _charging(turn: Turn, plate: str) -> bool:
     return any(t.session_id == session_id for t in turn.state.transactions.values())
 
 
+def learned(turn: Turn) -> None:
+    """What headquarters settled has changed: whoever was refused is judged anew."""
+    for state in turn.state.lanes.values():
+        state.judged_head = -1
+
+
 def restarted(turn: Turn) -> None:
     """After a restart no level is known. A lane with a grant goes on as raised: if its car is gone when nothing is
     heard for a while, it drove through, because the arm was up for it."""
@@ -294,6 +300,7 @@ def _obey(turn: Turn, lane_id: str, verdict: Verdict) -> None:
     if not again:
         turn.record(verdict.event)
         turn.send(DisplaySetpoint(lane_id, verdict.lines))
+    state.judged_head = turn.state.head
     _pull(turn, lane_id, verdict.trigger)
 
 
@@ -305,7 +312,9 @@ def _look_again(turn: Turn, lane_id: str, state: LaneState) -> None:
     facility = turn.knowledge.facility
     configured = facility.lane(lane_id) if facility else None
     at_exit = configured is not None and configured.direction is LaneDirection.EXIT
-    if facility is not None and at_exit and state.plate:
+    # What is owed only grows as long as nothing is booked and no other price heard of.
+    owes = state.reason == Refusal.NOT_PAID and state.judged_head == turn.state.head
+    if facility is not None and at_exit and state.plate and not owes:
         _obey(turn, lane_id, gate.at_exit(turn, facility, lane_id, state.plate))
     else:
         state.deadline_ms = turn.now_ms + lane.RETRY_MS

@@ -2,7 +2,8 @@
 cloud charges by, over the same facts."""
 
 from edge.rules.inputs import Due, PaymentOffered, PaymentResult, QuoteAsked
-from edge.rules.state import FacilityState, ParkingSession, TransactionState
+from edge.rules.own_time import FAST_MS
+from edge.rules.state import LAG_UNKNOWN_MS, FacilityState, ParkingSession, TransactionState
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 from shared.events import PaymentTaken, RunningCharge
@@ -54,12 +55,19 @@ def running_charges(state: FacilityState, session_id: str, until_ms: int) -> tup
         RunningCharge(
             station_id=t.station_id,
             transaction_id=t.transaction_id,
-            use=charging_use(t, own_ms if t.closing is None else min(own_ms, t.closing.ended_ms)),
+            use=charging_use(t, _told_by(t, own_ms) if t.closing is None else min(own_ms, t.closing.ended_ms)),
         )
         for t in state.transactions.values()
         if t.session_id == session_id
         for own_ms in (until_ms + stepped_ms - sum(t.steps_ms),)
     )
+
+
+def _told_by(transaction: TransactionState, own_ms: int) -> int:
+    """Now, by the clock of a station that is behind: an idle time that began by it ends by it. ``own_ms``: by ours of
+    the transaction's beginning."""
+    behind_ms = transaction.lag_ms - sum(transaction.steps_ms)
+    return own_ms - behind_ms if FAST_MS < behind_ms < LAG_UNKNOWN_MS // 2 else own_ms
 
 
 def price_until_ms(session: ParkingSession, facility: Facility, now_ms: int) -> int:

@@ -8,20 +8,21 @@ later than those that lean on them. So a dead link, charger, daemon or box ends 
 
 from dataclasses import replace
 
-from edge.rules import obedience, stepping
+from edge.rules import building, obedience, stepping
 from edge.rules.allocation import STEP_W, fallbacks
 from edge.rules.books import Books, Site, in_force, sites
 from edge.rules.budget import Budget, budget, lowest_w
-from edge.rules.inputs import LimitReplied, LimitSetpoint, LoadMetered
+from edge.rules.inputs import LimitReplied, LimitSetpoint
 from edge.rules.phases import weights
 from edge.rules.resting import TICK_MS, TOLERANCE_W, next_look_ms
 from edge.rules.targets import targets
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
-from shared.events import BuildingLoadChanged, LimitAnswered, LimitSent, SitePowerSampled
-from shared.facilities import Evse, Facility, PowerSettings
+from shared.events import LimitAnswered, LimitSent, SitePowerSampled
+from shared.facilities import Facility, PowerSettings
 
-LOAD_STEP_W = 1_000
+IDLE_PCT = 1
+"""When more than this share of the budget is given to nobody, small lifts are worth their messages too."""
 
 
 def replied(turn: Turn, given: LimitReplied) -> None:
@@ -54,17 +55,6 @@ def restarted(turn: Turn) -> None:
             )
 
 
-def load_metered(turn: Turn, given: LoadMetered) -> None:
-    """Take the building's load, booked in whole kilowatts rounded up when that changes; of no building, nothing."""
-    facility = turn.knowledge.facility
-    if facility is None or facility.power.building is None:
-        return
-    turn.state.load_heard_ms = turn.now_ms
-    load_w = -(-max(0, given.load_w) // LOAD_STEP_W) * LOAD_STEP_W
-    if load_w != turn.state.building_load_w:
-        turn.record(BuildingLoadChanged(load_w=load_w))
-
-
 def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
     """Whether a car may start at an EVSE: it has confirmed its fallback, or its full rating fits the budget."""
     facility = turn.knowledge.facility
@@ -78,14 +68,20 @@ def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
 
 
 def _fits_at_rating(turn: Turn, rows: list[Site], row: Site) -> bool:
-    """Whether one that nobody can limit fits beside all that is promised now, and beside all fallbacks at the least
-    that the budget can ever be: nothing could bring it down when the building draws more or a window opens."""
+    """Whether one that nobody can limit fits beside all that is promised now, and for ever."""
     facility = turn.knowledge.facility
     if facility is None or _books(turn, facility, rows).room_w(row.key, None) < row.evse.rating_w:
         return False
+    return _fits_for_ever(turn, rows, row, row.evse.rating_w)
+
+
+def _fits_for_ever(turn: Turn, rows: list[Site], row: Site, limit_w: int) -> bool:
+    """Whether what cannot be taken back fits beside all fallbacks, and all that cannot be limited, at the least that
+    the budget can ever be: nothing could bring it down when the building draws more or a window opens."""
+    power = _power(turn)
     alone = [replace(r, promises=replace(r.promises, accepted=None, pending=[])) for r in rows]
-    least = Budget(((0, lowest_w(facility.power)),))
-    return Books(alone, least, facility.power.drift_s, turn.now_ms).room_w(row.key, None) >= row.evse.rating_w
+    books = Books(alone, Budget(((0, lowest_w(power)),)), power.drift_s, turn.now_ms)
+    return books.room_w(row.key, None) >= limit_w
 
 
 def settle(turn: Turn) -> None:
@@ -94,7 +90,7 @@ def settle(turn: Turn) -> None:
     if facility is None or not facility.stations:
         return
     turn.state.settled_ms = turn.now_ms
-    _watch_meter(turn, facility.power)
+    building.watch(turn, facility.power)
     rows = _rows(turn, facility)
     obedience.watch(turn, rows)
     books = _books(turn, facility, rows)
@@ -117,15 +113,8 @@ def _limit(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> No
     wanted_w = targets(turn, facility, rows, books)
     _lower(turn, rows, wanted_w, books)
     _raise(turn, rows, wanted_w, books)
+    _hold(turn, rows, wanted_w, books)
     turn.state.look_ms = next_look_ms(turn, facility, rows, wanted_w)
-
-
-def _watch_meter(turn: Turn, power: PowerSettings) -> None:
-    """Book that the building's meter fell silent."""
-    silent_s = None if power.building is None else power.building.silent_s
-    silent = silent_s is not None and turn.now_ms - turn.state.load_heard_ms > silent_s * SECOND_MS
-    if silent and turn.state.building_load_w is not None:
-        turn.record(BuildingLoadChanged(load_w=None))
 
 
 def _budget(turn: Turn, facility: Facility) -> Budget:
@@ -157,7 +146,10 @@ def _install_fallbacks(turn: Turn, rows: list[Site], books: Books) -> None:
         lifts = confirmed_w is None or row.share_w > confirmed_w
         held = promises.lease_due and row.effective_w(turn.now_ms) < row.base_w()
         again = (promises.fallback_due or promises.fallback_pending) and not held
-        if (row.share_w != confirmed_w or again) and (not lifts or books.room_w(row.key, None) >= row.share_w):
+        if row.share_w == confirmed_w and not again:
+            continue
+        fits = lifts and books.room_w(row.key, None) >= row.share_w and _fits_for_ever(turn, rows, row, row.share_w)
+        if fits or not lifts:
             _send(turn, row, books if lifts else None, row.share_w, None)
 
 
@@ -166,18 +158,30 @@ def _free(row: Site, now_ms: int) -> bool:
 
 
 def _lower(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
-    """Bring down what is above its target, and renew what is held below its fallback. Never lifts anything."""
-    power = _power(turn)
+    """Bring down what is above its target, by however little where more may be in force than is allowed. Never lifts
+    anything."""
     give_back = _give_back(turn, rows, wanted_w, books)
+    tolerance_w = TOLERANCE_W if books.total_w <= books.allowed_w else 0
     for row in rows:
         target_w = wanted_w.get(row.key)
         if target_w is None or not _free(row, turn.now_ms):
             continue
         effective_w = row.effective_w(turn.now_ms)
-        above = effective_w > target_w + (TOLERANCE_W if target_w else 0) or row.key in give_back
-        held = min(target_w, effective_w) < row.base_w() and _renewal_due(row, turn.now_ms, power)
-        if above or held:
+        if effective_w > target_w + (tolerance_w if target_w else 0) or row.key in give_back:
             limit_w, until_ms = _lowered(turn, row, books, min(target_w, effective_w))
+            _send(turn, row, books, limit_w, until_ms)
+
+
+def _hold(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
+    """Renew what is held below its fallback, unless it was just lifted: a station slower to answer than holds are
+    renewed would be held for ever."""
+    for row in rows:
+        target_w = wanted_w.get(row.key)
+        if target_w is None or not _free(row, turn.now_ms):
+            continue
+        held_w = min(target_w, row.effective_w(turn.now_ms))
+        if held_w < row.base_w() and _renewal_due(row, turn.now_ms, _power(turn)):
+            limit_w, until_ms = _lowered(turn, row, books, held_w)
             _send(turn, row, books, limit_w, until_ms)
 
 
@@ -222,8 +226,10 @@ def _lowered(turn: Turn, row: Site, books: Books, limit_w: int) -> tuple[int, in
 
 
 def _raise(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
-    """Lift what is below its target as far as confirmed lowerings leave room, and renew what is above its fallback."""
+    """Lift what is below its target as far as confirmed lowerings leave room, and renew what is above its fallback. By
+    little only cars that take all that they may, where all that is not given comes to something."""
     power = _power(turn)
+    idle = (books.allowed_w - books.total_w) * 100 > books.allowed_w * IDLE_PCT
     lowering = any(_lowering(r, turn.now_ms) for r in rows)
     for row in rows:
         target_w = wanted_w.get(row.key)
@@ -231,11 +237,12 @@ def _raise(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books)
             continue
         effective_w = row.effective_w(turn.now_ms)
         renew = target_w > row.base_w() and _renewal_due(row, turn.now_ms, power)
-        if target_w <= effective_w + TOLERANCE_W and not renew:
+        tolerance_w = 0 if idle and row.transaction is not None and row.transaction.taken_w is None else TOLERANCE_W
+        if target_w <= effective_w + tolerance_w and not renew:
             continue
         limit_w, until_ms = _raised(turn, row, books, target_w)
         partial = limit_w + TOLERANCE_W < target_w and lowering
-        pointless = limit_w < row.evse.minimum_w or (limit_w <= effective_w + TOLERANCE_W and not renew)
+        pointless = limit_w < row.evse.minimum_w or (limit_w <= effective_w + tolerance_w and not renew)
         if not partial and not pointless:
             _send(turn, row, books, limit_w, until_ms)
 
@@ -291,16 +298,15 @@ def _send(turn: Turn, row: Site, books: Books | None, limit_w: int, until_ms: in
     )
     turn.record(sent)
     row.promises = turn.state.promise(row.station_id, row.evse.evse_id)
-    told_w = _told_w(row.evse, limit_w)
+    told_w = _told_w(row, limit_w)
     # A clock that is behind would wait for a lease to begin, and hold nothing meanwhile: it began long ago.
     from_ms = sent.from_ms - _power(turn).drift_s * SECOND_MS
     turn.send(LimitSetpoint(sent.request_id, sent.station_id, sent.evse_id, told_w, from_ms, sent.until_ms))
 
 
-def _told_w(evse: Evse, limit_w: int) -> int:
+def _told_w(row: Site, limit_w: int) -> int:
     """What to ask for so that the limit holds: less where the station rounds up, but no less than what it can keep."""
-    if not evse.rounds_up:
+    if not (row.evse.rounds_up or row.promises.rounds_up):
         return limit_w
-    ampere_w = evse.voltage_v * (1 if len(evse.phases) in (2, 4) else 3)
-    least_w = min(limit_w, evse.minimum_w)
-    return max(least_w, limit_w - max(ampere_w, limit_w // 100))
+    least_w = min(limit_w, row.evse.minimum_w)
+    return max(least_w, limit_w - obedience.rounding_w(row.evse, limit_w))

@@ -70,11 +70,13 @@ class MeterPoint:
     at_ms: int
     register_wh: int
     signed: bool = False
+    seq_no: int | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
 class Sum:
-    """What readings in order add up to. ``last`` is the last believed one; ``doubts`` counts the doubted."""
+    """What readings in order add up to. ``last`` is the last believed one; ``doubts`` counts the doubted.
+    ``first_signed``, ``last_signed``: the register that it began with, or ended with, came signed at some time."""
 
     energy_wh: int = 0
     first: MeterPoint | None = None
@@ -83,70 +85,91 @@ class Sum:
     doubts: int = 0
     believed: int = 0
     all_signed: bool = True
+    first_signed: bool = False
+    last_signed: bool = False
 
-    def add(self, point: MeterPoint, rating_w: int) -> None:
+    def add(self, point: MeterPoint, rating_w: int, late_ms: int = 0) -> None:
         if self.first is None or self.last is None:
             self.first = point
             self._believe(point, 0)
-        elif self._follows(self.last, point, rating_w):
+        elif self._follows(self.last, point, rating_w, late_ms):
             self._believe(point, point.register_wh - self.last.register_wh)
-        elif self.doubted is not None and self._follows(self.doubted, point, rating_w):
+        elif self.doubted is not None and self._follows(self.doubted, point, rating_w, late_ms):
             self._believe(self.doubted, 0)
             self._believe(point, point.register_wh - self.last.register_wh)
         else:
             self.doubted = point
             self.doubts += 1
 
-    def add_before(self, point: MeterPoint, rating_w: int) -> None:
+    def add_before(self, point: MeterPoint, rating_w: int, late_ms: int = 0) -> None:
         """Take a reading from before the first one. One from between those added up has its energy in them already."""
-        if self.first is not None and point.at_ms < self.first.at_ms and _fits(point, self.first, rating_w):
+        if self.first is not None and point.at_ms < self.first.at_ms and _fits(point, self.first, rating_w, late_ms):
             self.energy_wh += self.first.register_wh - point.register_wh
-            self.first = point
+            self.first, self.first_signed = point, point.signed
             self.believed += 1
             self.all_signed = self.all_signed and point.signed
 
     def _believe(self, point: MeterPoint, increment_wh: int) -> None:
         self.energy_wh += increment_wh
+        self.first_signed = self.first_signed or (point.signed and self.energy_wh == 0)
+        self.last_signed = point.signed or (self.last_signed and increment_wh == 0)
         self.last, self.doubted = point, None
         self.believed += 1
         self.all_signed = self.all_signed and point.signed
 
-    def _follows(self, before: MeterPoint, point: MeterPoint, rating_w: int) -> bool:
+    def _follows(self, before: MeterPoint, point: MeterPoint, rating_w: int, late_ms: int) -> bool:
         """Whether the step is possible, by itself and together with all that was added up before it."""
-        if self.first is None or not _fits(before, point, rating_w):
+        if self.first is None or not _fits(before, point, rating_w, late_ms):
             return False
         total_wh = self.energy_wh + point.register_wh - before.register_wh
-        return total_wh <= _most_wh(point.at_ms - self.first.at_ms, rating_w)
+        return total_wh <= _most_wh(point.at_ms - self.first.at_ms + late_ms, rating_w)
 
 
 @dataclass(slots=True)
 class Readings:
-    """A transaction's registers: the newest one by one in the order of their times, the older ones added up."""
+    """A transaction's registers: the newest one by one in the order of their times, the older ones added up.
+
+    ``late_ms``: by how much some may stand later than they were read, because their station's clock is wrong. What a
+    register can have risen by is judged by so much more time: energy is billed by the register, whatever the clock.
+    Then it is the numbers of messages that say the order (2.0.1 E04: they count up), not the times.
+    """
 
     older: Sum = field(default_factory=Sum)
     points: list[MeterPoint] = field(default_factory=list)
+    late_ms: int = 0
 
     def take(self, point: MeterPoint, rating_w: int | None) -> None:
+        point = self._in_turn(point)
         horizon_ms = self.older.last.at_ms if self.older.last is not None else None
         if horizon_ms is not None and point.at_ms <= horizon_ms:
-            self.older.add_before(point, rating_w or UNRATED_W)
+            self.older.add_before(point, rating_w or UNRATED_W, self.late_ms)
         elif point not in self.points:
             insort(self.points, point)
         if len(self.points) > KEPT:
             for old in self.points[: KEPT // 2]:
-                self.older.add(old, rating_w or UNRATED_W)
+                self.older.add(old, rating_w or UNRATED_W, self.late_ms)
             del self.points[: KEPT // 2]
+
+    def _in_turn(self, point: MeterPoint) -> MeterPoint:
+        """A reading between those of the messages before and after its own, where the clock is known to be wrong: else
+        one that was put back would make one register of another meter, and count it again from there."""
+        if point.seq_no is None or not self.late_ms:
+            return point
+        numbered = [(p.seq_no, p.at_ms) for p in self.points if p.seq_no is not None]
+        before = [at_ms for seq_no, at_ms in numbered if seq_no < point.seq_no]
+        after = [at_ms for seq_no, at_ms in numbered if seq_no > point.seq_no]
+        return replace(point, at_ms=min([max([point.at_ms, *before]), *after]))
 
     def total(self, rating_w: int | None) -> Sum:
         """What they add up to now."""
         found = replace(self.older)
         for point in self.points:
-            found.add(point, rating_w or UNRATED_W)
+            found.add(point, rating_w or UNRATED_W, self.late_ms)
         return found
 
     def goes_on(self, point: MeterPoint, rating_w: int | None) -> bool:
         """Whether a reading simply goes on from the newest one; if not it may have to be doubted."""
-        return not self.points or _fits(self.points[-1], point, rating_w or UNRATED_W)
+        return not self.points or _fits(self.points[-1], point, rating_w or UNRATED_W, self.late_ms)
 
     def before(self, at_ms: int) -> MeterPoint | None:
         """The newest reading before an instant, of those kept."""
@@ -157,9 +180,9 @@ def _most_wh(duration_ms: int, rating_w: int) -> int:
     return rating_w * OVER_PCT * (max(0, duration_ms) + SLACK_MS) // (100 * HOUR_MS)
 
 
-def _fits(before: MeterPoint, after: MeterPoint, rating_w: int) -> bool:
+def _fits(before: MeterPoint, after: MeterPoint, rating_w: int, late_ms: int) -> bool:
     step_wh = after.register_wh - before.register_wh
-    return before.at_ms <= after.at_ms and 0 <= step_wh <= _most_wh(after.at_ms - before.at_ms, rating_w)
+    return before.at_ms <= after.at_ms and 0 <= step_wh <= _most_wh(after.at_ms - before.at_ms + late_ms, rating_w)
 
 
 @dataclass(slots=True, order=True)

@@ -12,7 +12,7 @@ every limit is checked for all instants when it is sent, and ends by itself.
 
 from edge.rules.books import Site, in_force
 from edge.rules.budget import ahead_ms, budget
-from edge.rules.demand import request, takes_energy
+from edge.rules.demand import takes_energy, wanted_w
 from edge.rules.turn import Turn
 from shared.clock import DAY_MS, SECOND_MS
 from shared.facilities import Facility, PowerSettings
@@ -23,17 +23,18 @@ TOLERANCE_W = 500
 """Differences below this are not worth a message; at most 0.2 % of a 400 kW budget each."""
 
 
-def next_look_ms(turn: Turn, facility: Facility, rows: list[Site], wanted_w: dict[str, int]) -> int:
-    """The instant, after now, of the next look if no input comes before. ``wanted_w``: as in ``targets``."""
+def next_look_ms(turn: Turn, facility: Facility, rows: list[Site], targets_w: dict[str, int]) -> int:
+    """The instant, after now, of the next look if no input comes before. ``targets_w``: as from ``targets``."""
     power = facility.power
-    if not all(_at_rest(turn, row, wanted_w.get(row.key), power) for row in rows):
-        return turn.now_ms + TICK_MS
-    instants = {turn.now_ms + DAY_MS, *_of_budget(turn, facility)}
     for row in rows:
-        instants |= _of_leases(row, power.drift_s * SECOND_MS)
-        if _held(row, wanted_w.get(row.key), turn.now_ms):
-            instants.add(_renewal_ms(row, power))
-    return min(at_ms for at_ms in instants if at_ms > turn.now_ms)
+        if not _at_rest(turn, row, targets_w.get(row.key), power):
+            return turn.now_ms + TICK_MS
+    instants = [turn.now_ms + DAY_MS, *_of_budget(turn, facility)]
+    for row in rows:
+        instants += _of_leases(row, power.drift_s * SECOND_MS)
+        if _held(row, targets_w.get(row.key), turn.now_ms):
+            instants.append(_renewal_ms(row, power))
+    return min([at_ms for at_ms in instants if at_ms > turn.now_ms])
 
 
 def _at_rest(turn: Turn, row: Site, target_w: int | None, power: PowerSettings) -> bool:
@@ -51,7 +52,7 @@ def _at_rest(turn: Turn, row: Site, target_w: int | None, power: PowerSettings) 
     if promises.fallback_w != row.share_w or promises.fallback_due:
         return False
     running = row.transaction
-    if running is not None and takes_energy(row) and target_w < request(turn.state, row, running).wanted_w:
+    if running is not None and takes_energy(row) and target_w < wanted_w(turn.state, row, running):
         return False
     effective_w = row.effective_w(turn.now_ms)
     return effective_w - (TOLERANCE_W if target_w else 0) <= target_w <= effective_w + TOLERANCE_W
@@ -67,16 +68,16 @@ def _renewal_ms(row: Site, power: PowerSettings) -> int:
     return 0 if accepted is None or row.promises.lease_due else accepted.from_ms + power.renew_s * SECOND_MS
 
 
-def _of_leases(row: Site, drift_ms: int) -> set[int]:
+def _of_leases(row: Site, drift_ms: int) -> list[int]:
     """Where a lease surely, by our clock, and at the latest has ended."""
-    return {at_ms for x in row.leases() for at_ms in (x.until_ms - drift_ms, x.until_ms, x.until_ms + drift_ms + 1)}
+    return [at_ms for x in row.leases() for at_ms in (x.until_ms - drift_ms, x.until_ms, x.until_ms + drift_ms + 1)]
 
 
-def _of_budget(turn: Turn, facility: Facility) -> set[int]:
+def _of_budget(turn: Turn, facility: Facility) -> list[int]:
     """Where the budget may change, and where limits begin to come down for it."""
     power = facility.power
-    steps = {at_ms for at_ms, _ in budget(turn.state, facility, turn.now_ms).steps}
-    found = steps | {at_ms - ahead_ms(power) for at_ms in steps}
+    steps = [at_ms for at_ms, _ in budget(turn.state, facility, turn.now_ms).steps]
+    found = steps + [at_ms - ahead_ms(power) for at_ms in steps]
     if power.building is not None:
-        found.add(turn.state.load_heard_ms + power.building.silent_s * SECOND_MS + 1)
+        found.append(turn.state.load_heard_ms + power.building.silent_s * SECOND_MS + 1)
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 from edge.rules.inputs import Matches
 from edge.rules.reckoning import Numbers, Readings, StateChange
+from edge.rules.state_power import Promises
 from edge.rules.state_queueing import LocalListState, Refused, Reservation, Waiting, Withdrawal
 from shared.commands import Outcome
 from shared.devices import ArmPosition
@@ -67,7 +68,8 @@ class Reading:
 class LaneState:
     """``grant`` and ``held_by`` are booked; the rest is sensed. ``reason`` is why the car in front was refused;
     ``resumed`` that the grant was given before a restart, so its car may be gone unseen. ``held_by`` is who keeps the
-    arm up, ``opened_by`` who raised it for the next car; empty: nobody."""
+    arm up, ``opened_by`` who raised it for the next car; empty: nobody. ``judged_head``: the log's head when the car in
+    front was last judged."""
 
     grant: EntryGrant | ExitGrant | None = None
     held_by: str = ""
@@ -83,6 +85,7 @@ class LaneState:
     plate: str = ""
     reason: str = ""
     failed: list[str] = field(default_factory=list)
+    judged_head: int = -1
 
 
 @dataclass(slots=True)
@@ -137,7 +140,8 @@ class EvNeeds:
 class StationState:
     """``connected`` is sensed; the rest is booked. ``statuses`` are by EVSE, made of those of its ``connectors``
     (``1/2`` is the second of the first EVSE). ``quarantine_ms`` is how long the last quarantine was to be.
-    ``untimed``: our clock was moved, and it was not told the time since."""
+    ``untimed``: our clock was moved, and it was not told the time since; ``behind_ms``: by how much, as far as that is
+    known. ``kept_behind_ms``: by how much what it wrote down before it last connected is behind our clock of now."""
 
     connected: bool = False
     ocpp_version: str = ""
@@ -151,13 +155,15 @@ class StationState:
     quarantine_ms: int = 0
     quarantine_reason: str = ""
     untimed: bool = False
+    behind_ms: int = 0
+    kept_behind_ms: int = 0
 
 
 @dataclass(slots=True)
 class Closing:
     """A transaction whose end is known or taken for granted, and that is closed when its missing messages are here,
     are known to be lost, or at ``close_at_ms``. ``cause`` as in ``TransactionClosing``; ``begun_ms`` is when it was
-    booked."""
+    booked, ``cap_w`` the person's ceiling that ended with it and comes back if it goes on."""
 
     cause: str
     ended_ms: int
@@ -166,6 +172,7 @@ class Closing:
     reason: str = ""
     offline: bool = False
     begun_ms: int = 0
+    cap_w: int | None = None
 
 
 @dataclass(slots=True)
@@ -181,16 +188,26 @@ LAG_UNKNOWN_MS = 1 << 50
 
 
 @dataclass(slots=True)
+class SignatureState:
+    """What the meter's signatures of a transaction are worth; see ``MeterSignatureJudged``."""
+
+    proof: str
+    begin_signed: bool = False
+
+
+@dataclass(slots=True)
 class TransactionState:
     """A charging transaction that has not ended. ``finished_ms`` is when the car stopped taking energy, if it has.
 
     ``taken_w`` is what the car took when a reading last showed that it, not its limit, was what held it; None when it
     takes all that it may. ``finished_ms`` follows from ``changes``. ``begun``: its Started message is here. ``closing``
     is set when it is over but for messages lost on the way. ``steps_ms``: what our clock was moved by since it began;
-    all its times are by the clock of its beginning. Its station was told of the first ``told_steps`` of them, and of
-    ``away_steps`` when it last went away. ``rating_w`` is the EVSE's; None when not configured.
+    all its times are by the clock of its beginning. ``astray_ms``: the first time that its station told and that could
+    not be; None as long as all could. ``rating_w`` is the EVSE's; None when not configured.
     ``metered_ms`` is by the station's clock. ``lag_ms``: by how much its messages come later than it says, at the
-    least; ``power_heard_ms``: when that reading came or, had it come as promptly as the best, would have.
+    least; ``power_heard_ms``: when that reading came or, had it come as promptly as the best, would have;
+    ``catching_up``: it came more promptly than all before, so how promptly messages come at best is not known yet.
+    Sensed: ``above``, how many readings up to that of ``above_ms`` were a little above the limit.
     """
 
     station_id: str
@@ -208,6 +225,9 @@ class TransactionState:
     soc_pct: int | None = None
     metered_ms: int = 0
     power_heard_ms: int = 0
+    catching_up: bool = False
+    above: int = 0
+    above_ms: int = 0
     lag_ms: int = LAG_UNKNOWN_MS
     taken_w: int | None = None
     begun: bool = False
@@ -222,59 +242,7 @@ class TransactionState:
     departure_ms: int | None = None
     remote_start_id: int | None = None
     steps_ms: list[int] = field(default_factory=list)
-    told_steps: int = 0
-    away_steps: int = 0
-
-
-@dataclass(slots=True)
-class Lease:
-    """``accepted_ms``: when its station said that it is in force."""
-
-    request_id: int
-    limit_w: int
-    from_ms: int
-    until_ms: int
-    accepted_ms: int = 0
-
-
-@dataclass(slots=True)
-class Breach:
-    """Since when an EVSE draws above its limit, when it was last seen to, and the most that it drew."""
-
-    since_ms: int
-    last_ms: int
-    drawn_w: int
-
-
-@dataclass(slots=True)
-class Promises:
-    """Every limit that may be in force at one EVSE (see ``edge/rules/power.py``).
-
-    ``refuses_pause``: it rejected a limit of 0. ``fallback_due`` and ``lease_due``: to be sent again whatever was
-    confirmed, because the station may have lost it. ``paused``: what was last asked of it is to give no energy, since
-    ``turned_ms``; else since then energy. ``breach`` stands as long as it is in quarantine; readings from before
-    ``cleared_ms``, when the last one ended, are forgotten. ``fallback_ms``: when the fallback was last confirmed.
-    """
-
-    fallback_w: int | None = None
-    fallback_pending: dict[int, int] = field(default_factory=dict)
-    accepted: Lease | None = None
-    pending: list[Lease] = field(default_factory=list)
-    in_flight: int | None = None
-    refuses_limits: bool = False
-    retry_at_ms: int = 0
-    refuses_pause: bool = False
-    fallback_due: bool = False
-    lease_due: bool = False
-    paused: bool = True
-    turned_ms: int = 0
-    breach: Breach | None = None
-    cleared_ms: int = 0
-    fallback_ms: int = 0
-
-    def resting_w(self) -> int:
-        """What it falls back to without any lease, as far as it was told."""
-        return max(self.fallback_w or 0, *self.fallback_pending.values(), 0)
+    astray_ms: int | None = None
 
 
 @dataclass(slots=True)
@@ -298,12 +266,15 @@ class CommandState:
 
 @dataclass(slots=True)
 class FacilityState:
-    """``load_heard_ms`` is sensed: when the building's meter last spoke. ``asks`` and ``stops`` are sensed: by
-    transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it stops. A
-    restart forgets them and loses nothing by it: all stations come back then, whoever comes back is asked about all
-    that runs there, and a stop that is due is asked for again at once. ``clock_asks`` is sensed: when each station was
-    asked for a message that is answered with the time. ``clock_off_ms``: how far the wall clock is ahead of the time
-    lived, when it was moved and the box has not followed yet."""
+    """``load_heard_ms`` is sensed: when the building's meter last spoke. So is ``load_lower_ms``: since when its
+    readings are a little lower than what is booked, the highest of them ``load_lower_w``. ``asks`` and ``stops`` are
+    sensed: by transaction, when to ask its station whether it has ended or lost messages, and when to ask again that it
+    stops. A restart forgets them and loses nothing by it: all stations come back then, whoever comes back is asked
+    about all that runs there, and a stop that is due is asked for again at once. ``clock_asks`` is sensed: when each
+    station was asked for a message that is answered with the time. ``clock_off_ms``: how far the wall clock is ahead of
+    the time lived, when it was moved and the box has not followed yet; ``stepped``: it was moved once. ``wake_ms`` and
+    ``woken_head`` are sensed: when the next of the rules that act in time has something to do, None when that is not
+    known, and the log's head when they were last asked."""
 
     log_id: str
     head: int = 0
@@ -328,6 +299,8 @@ class FacilityState:
     withdrawn: dict[str, Withdrawal] = field(default_factory=dict)
     local_lists: dict[str, LocalListState] = field(default_factory=dict)
     tokens_version: int = 0
+    meter_keys: dict[str, str] = field(default_factory=dict)
+    signatures: dict[str, SignatureState] = field(default_factory=dict)
     charge_times_ms: list[int] = field(default_factory=list)
     refusals: list[Refused] = field(default_factory=list)
     asks: dict[str, int] = field(default_factory=dict)
@@ -335,19 +308,26 @@ class FacilityState:
     commands: dict[str, CommandState] = field(default_factory=dict)
     building_load_w: int | None = None
     load_heard_ms: int = 0
+    load_lower_ms: int | None = None
+    load_lower_w: int = 0
     clock_off_ms: int = 0
+    stepped: bool = False
     clock_asks: dict[str, int] = field(default_factory=dict)
     sampled_ms: int = 0
     settled_ms: int = 0
     look_ms: int = 0
+    wake_ms: int | None = None
+    woken_head: int = -1
 
     def lane(self, lane_id: str) -> LaneState:
         """The state of a lane, new when it was never heard of."""
         return self.lanes.get(lane_id) or self.lanes.setdefault(lane_id, LaneState())
 
     def station(self, station_id: str) -> StationState:
-        """The state of a station, new when it was never heard of."""
-        return self.stations.get(station_id) or self.stations.setdefault(station_id, StationState())
+        """The state of a station, new when it was never heard of: whoever it had the time from, it was not us since our
+        clock was moved."""
+        known = self.stations.get(station_id)
+        return known or self.stations.setdefault(station_id, StationState(untimed=self.stepped))
 
     def local_list(self, station_id: str) -> LocalListState:
         """The local list of a station, new when none was ever sent."""

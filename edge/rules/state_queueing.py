@@ -60,7 +60,8 @@ class Withdrawal:
 class LocalListState:
     """The local list of a station: what was last sent (``in_flight`` is that order until it is answered) and, when
     ``known``, what the station holds, group by token. ``refused``: it keeps no list. ``in_step_with`` is sensed: the
-    ``tokens_version`` that it was last compared with."""
+    ``tokens_version`` that it was last compared with. ``per_message`` and ``in_all``: the most tokens that the station
+    says it takes; None: it does not say."""
 
     version: int = 0
     tokens: dict[str, str] = field(default_factory=dict)
@@ -70,3 +71,5 @@ class LocalListState:
     known: bool = False
     refused: bool = False
     in_step_with: int = -1
+    per_message: int | None = None
+    in_all: int | None = None

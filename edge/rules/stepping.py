@@ -41,12 +41,14 @@ def taken(turn: Turn, given: ClockTaken) -> None:
     state.stops = {key: at_ms + by_ms for key, at_ms in state.stops.items()}
     state.clock_asks = {key: at_ms + by_ms for key, at_ms in state.clock_asks.items()}
     state.load_heard_ms += by_ms
+    state.load_lower_ms = None
 
 
 def restarted(turn: Turn, given: Started) -> None:
-    """Without knowing how the clock moved while the box was off, no lease of before is known to be in force or over."""
+    """Without knowing how the clock moved while the box was off, no lease of before is known to be in force or over,
+    and of no charge how long it went on. Nor does a box that begins a log know what time its stations have."""
     promised = any(x.accepted is not None or x.pending for x in turn.state.promises.values())
-    if not given.clock_known and promised:
+    if not given.clock_known and (promised or turn.state.transactions or not turn.state.stations):
         turn.record(ClockStepped(by_ms=None))
 
 
@@ -62,8 +64,9 @@ def due(turn: Turn) -> None:
     if state.clock_off_ms and ready(turn) and not any(x.in_flight is not None for x in state.promises.values()):
         turn.send(TakeClock())
     for station_id, station in state.stations.items():
-        late = turn.now_ms - state.clock_asks.get(station_id, 0) >= ASK_AGAIN_MS
-        if station.untimed and station.connected and late:
+        if not station.untimed or not station.connected:
+            continue
+        if turn.now_ms - state.clock_asks.get(station_id, 0) >= ASK_AGAIN_MS:
             state.clock_asks[station_id] = turn.now_ms
             ordering.ask(turn, station_id, AskMessage("Heartbeat"), purpose=PURPOSE)
 

@@ -113,8 +113,9 @@ def due(turn: Turn) -> None:
         if reason and connected and turn.state.stops.get(key, 0) <= turn.now_ms:
             turn.state.stops[key] = turn.now_ms + AGAIN_MS
             ordering.ask(turn, running.station_id, StopCharging(running.transaction_id), purpose=f"stop/{reason}")
-    for key in turn.state.stops.keys() - turn.state.transactions.keys():
-        del turn.state.stops[key]
+    if turn.state.stops:
+        for key in turn.state.stops.keys() - turn.state.transactions.keys():
+            del turn.state.stops[key]
 
 
 def deadlines(state: FacilityState, _knowledge: Knowledge) -> Iterator[int]:

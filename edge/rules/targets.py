@@ -24,11 +24,12 @@ def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> d
     if turn.state.clock_off_ms:
         return {r.key: min(r.promises.resting_w(), turn.state.caps.get(r.key, r.base_w())) for r in told}
     requests = [request(turn.state, r, r.transaction) for r in told if r.transaction is not None and takes_energy(r)]
-    wanted_w = {r.name: r.wanted_w for r in requests}
-    idle_w = {r.key: min(r.base_w(), turn.state.caps.get(r.key, r.base_w())) for r in told if r.key not in wanted_w}
-    if _all_fit(told, wanted_w | idle_w, room_w):
-        found = wanted_w | idle_w
-    else:
+    found = {r.name: r.wanted_w for r in requests}
+    for row in told:
+        if row.key not in found:
+            base_w = row.base_w()
+            found[row.key] = min(base_w, turn.state.caps.get(row.key, base_w))
+    if not _all_fit(told, found, room_w):
         kept_w = {r.key: r.evse.minimum_w for r in told if not _pauses(r)}
         for row in told:
             _take(room_w, row, kept_w.get(row.key, 0))
@@ -40,10 +41,11 @@ def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> d
 
 def _can_be_told(turn: Turn, row: Site) -> bool:
     """Whether a lease means something at an EVSE: its station is there, has a fallback, obeys, and has our time."""
+    if not row.connected or row.promises.fallback_w is None:
+        return False
     known = turn.state.stations.get(row.station_id)
     timed = known is None or not known.untimed
-    obeys = row.disobeying_w() <= row.effective_w(turn.now_ms)
-    return row.connected and row.promises.fallback_w is not None and obeys and timed
+    return timed and row.disobeying_w() <= row.effective_w(turn.now_ms)
 
 
 def _least_w(turn: Turn, facility: Facility) -> int:
@@ -59,7 +61,7 @@ def _take(room_w: list[int], row: Site, taken_w: int) -> None:
 
 
 def _all_fit(told: list[Site], wanted_w: dict[str, int], room_w: list[int]) -> bool:
-    return all(sum(load_w(wanted_w[r.key], r.weights[i]) for r in told) <= room for i, room in enumerate(room_w))
+    return all(sum([load_w(wanted_w[r.key], r.weights[i]) for r in told]) <= room for i, room in enumerate(room_w))
 
 
 def _pauses(row: Site) -> bool:

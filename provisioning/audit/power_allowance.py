@@ -15,24 +15,25 @@ _MINUTE_MS = 60_000
 
 
 class Allowance:
-    """Tell it of the building in order of time, then ask."""
+    """Tell it of the building in order of time, then ask. Without ``from_start`` the building was told of before: until
+    it is again, it is taken to draw nothing, so that nothing is found that may have been allowed."""
 
-    def __init__(self, facility: Facility) -> None:
+    def __init__(self, facility: Facility, *, from_start: bool = True) -> None:
         power = facility.power
         self.facility = facility
         self._power = power
         self._zone = ZoneInfo(facility.zone)
         self._grace_ms = (power.lease_s + power.renew_s + 5 * power.drift_s) * 1000
-        self._load_w: int | None = None
+        self._load_w: int | None = None if from_start else 0
         self._unwatched_w = 0
-        self._ceilings: list[tuple[int, int]] = [(0, self._ceiling_w(None))]
+        self._ceilings: list[tuple[int, int]] = [(0, self._ceiling_w(self._load_w))]
 
     def _ceiling_w(self, load_w: int | None) -> int:
         building = self._power.building
         if building is None:
             return self._power.budget_w
-        assumed_w = building.load_w_max if load_w is None or load_w > building.load_w_max else load_w
-        return min(self._power.budget_w, building.grid_w - assumed_w - building.margin_w)
+        assumed_w = building.load_w_max if load_w is None else load_w
+        return max(0, min(self._power.budget_w, building.grid_w - assumed_w - building.margin_w))
 
     def building_draws(self, load_w: int | None, at_ms: int) -> None:
         """The building's load from an instant on; None when its meter fell silent."""

@@ -45,6 +45,7 @@ class _Sent:
 @dataclass
 class _Outlet:
     rating_w: int
+    told_before: bool = False
     sent: list[_Sent] = field(default_factory=list)
     charging: set[str] = field(default_factory=set)
     refused: bool = False
@@ -89,23 +90,23 @@ class _Outlet:
                 self.sent.remove(older)
 
     def worst_w(self, at_ms: int, drift_ms: int) -> int:
-        leases = [s for s in self.sent if s.until_ms is not None]
-        possible = [s.limit_w for s in leases if s.until_ms is not None and at_ms <= s.until_ms + drift_ms]
-        # What was sent after the last accepted one may have taken its place: all of them must hold.
-        last = next((s.request_id for s in reversed(leases) if s.accepted and not s.doubtful), None)
-        held = last is not None and all(
-            s.until_ms is not None and at_ms < s.until_ms - drift_ms for s in leases if s.request_id >= last
-        )
-        if not held:
-            possible.append(self._unleased_w())
-        return max(possible, default=0)
+        worst_w, held, covered = 0, False, True
+        for lease in reversed(self.sent):
+            if lease.until_ms is None:
+                continue
+            if at_ms <= lease.until_ms + drift_ms:
+                worst_w = max(worst_w, lease.limit_w)
+            # What was sent after the last accepted one may have taken its place: all of them must hold.
+            covered = covered and at_ms < lease.until_ms - drift_ms
+            held = held or (covered and lease.accepted and not lease.doubtful)
+        return worst_w if held else max(worst_w, self._unleased_w())
 
     def _unleased_w(self) -> int:
         fallbacks = [s for s in self.sent if s.until_ms is None]
         if any(s.accepted for s in fallbacks):
             return max(s.limit_w for s in fallbacks)
         sent_w = max((s.limit_w for s in fallbacks), default=0)
-        return self.rating_w if self.charging else sent_w
+        return self.rating_w if self.charging and not self.told_before else sent_w
 
     @property
     def unwatched(self) -> bool:
@@ -138,16 +139,22 @@ def _book_outlet(
 
 class PowerBook:
     """Feed it a facility's events in order; it keeps the highest sum of worst cases that ever was possible, and by how
-    much the sum, or a line's part of it, ever was above what was allowed (``over_w_max``: 0 when never)."""
+    much the sum, or a line's part of it, ever was above what was allowed (``over_w_max``: 0 when never).
 
-    def __init__(self, facility: Facility) -> None:
+    Without ``from_start`` an EVSE may rest at a fallback that was sent before the first event: until it is sent one
+    anew it counts with what is known of it, so the worst case may have been higher. ``untold`` says how many are so.
+    """
+
+    def __init__(self, facility: Facility, *, from_start: bool = True) -> None:
         self.budget_w = facility.power.budget_w
         self.worst_w_max = 0
         self.over_w_max = 0
         self.over_at_ms = 0
         self._drift_ms = facility.power.drift_s * 1000
-        self._outlets = {(s.station_id, e.evse_id): _Outlet(e.rating_w) for s in facility.stations for e in s.evses}
-        self._allowance = Allowance(facility)
+        self._outlets = {
+            (s.station_id, e.evse_id): _Outlet(e.rating_w, not from_start) for s in facility.stations for e in s.evses
+        }
+        self._allowance = Allowance(facility, from_start=from_start)
         self._last_ms = 0
 
     def take(self, event: Event, at_ms: int) -> None:
@@ -162,6 +169,11 @@ class PowerBook:
     def promised_w(self, station_id: str, evse_id: int, at_ms: int) -> int:
         """The most that one EVSE that keeps its word may draw at an instant, by what was told so far."""
         return self._outlets[station_id, evse_id].worst_w(at_ms, self._drift_ms)
+
+    @property
+    def untold(self) -> int:
+        """EVSEs whose fallback was sent before the first event, if at all."""
+        return sum(x.told_before and x.fallback_w == 0 for x in self._outlets.values())
 
     def charging(self, station_id: str, evse_id: int) -> bool:
         """Whether a car is being charged there, by what was told so far."""
@@ -187,16 +199,17 @@ class PowerBook:
         self._allowance.step(by_ms)
 
     def _look_between(self, after_ms: int, before_ms: int) -> None:
-        instants = {at for outlet in self._outlets.values() for at in outlet.lapses(self._drift_ms)}
-        instants |= self._allowance.edges(after_ms, before_ms)
-        for at_ms in sorted(instants):
-            if after_ms < at_ms < before_ms:
-                self._look(at_ms)
+        instants = self._allowance.edges(after_ms, before_ms)
+        for outlet in self._outlets.values():
+            instants |= outlet.lapses(self._drift_ms)
+        for at_ms in sorted(at_ms for at_ms in instants if after_ms < at_ms < before_ms):
+            self._look(at_ms)
 
     def _look(self, at_ms: int) -> None:
-        watched = {name: outlet for name, outlet in self._outlets.items() if not outlet.unwatched}
-        worst_w = dict.fromkeys(self._outlets, 0) | {n: x.worst_w(at_ms, self._drift_ms) for n, x in watched.items()}
-        fallbacks_w = dict.fromkeys(self._outlets, 0) | {n: x.fallback_w for n, x in watched.items()}
+        worst_w, fallbacks_w = dict.fromkeys(self._outlets, 0), dict.fromkeys(self._outlets, 0)
+        for name, outlet in self._outlets.items():
+            if not outlet.unwatched:
+                worst_w[name], fallbacks_w[name] = outlet.worst_w(at_ms, self._drift_ms), outlet.fallback_w
         self.worst_w_max = max(self.worst_w_max, sum(worst_w.values()))
         over_w = excess_w(self._allowance, worst_w, fallbacks_w, at_ms)
         if over_w > self.over_w_max:

@@ -1,6 +1,6 @@
 """The audit as a whole: every facility's log, and the cloud against all of them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +29,13 @@ class FacilityFigures:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """``failures`` is empty when everything reconciles."""
+    """``failures`` is empty when everything reconciles that can be judged; ``unproved`` says what cannot, because the
+    entries that tell it are not kept any more: one sentence each."""
 
     facilities: Mapping[str, FacilityFigures]
     closed: Mapping[str, ClosedSession]
     failures: tuple[str, ...]
+    unproved: tuple[str, ...] = ()
 
 
 def audit(edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = True, settled: bool = True) -> Report:
@@ -44,26 +46,34 @@ def audit(edge_logs: Mapping[str, Path], database_url: str, *, complete: bool = 
     ``edge_log.AuditError`` when a log cannot be read at all.
     """
     logs = [edge_log.read(path) for path in edge_logs.values()]
-    figures: dict[str, FacilityFigures] = {}
-    closed: dict[str, ClosedSession] = {}
-    failures: list[str] = []
-    for log in logs:
-        figures[log.facility.facility_id], sessions, wrong = _judge(log)
-        closed.update(sessions)
-        failures += wrong
     with psycopg.connect(database_url, autocommit=True) as connection:
         book = CloudBook(connection)
-        failures += book.events(logs, complete=complete)
-        failures += book.charges(closed, settled=settled) if complete else []
+        failures = book.events(logs, complete=complete)
+        told = [book.completed(log) for log in logs]
+        judged = {log.facility.facility_id: _judge(log) for log in told}
+        failures += [wrong for one in judged.values() for wrong in one.failures]
+        closed = {name: session for one in judged.values() for name, session in one.sessions.closed.items()}
+        quoted = {name: cents for one in judged.values() for name, cents in one.sessions.quoted.items()}
+        failures += book.charges(told, closed, quoted, settled=settled) if complete else []
         failures += book.postings()
-    return Report(figures, closed, tuple(failures))
+    unproved = [*book.unproved, *(words for one in judged.values() for words in one.unproved)]
+    return Report({name: one.figures for name, one in judged.items()}, closed, tuple(failures), tuple(unproved))
 
 
-def _judge(log: SiteLog) -> tuple[FacilityFigures, dict[str, ClosedSession], list[str]]:
-    name = log.facility.facility_id
-    power, sessions = PowerBook(log.facility), SessionBook(log.facility, log.tariffs)
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    figures: FacilityFigures
+    sessions: SessionBook
+    failures: list[str]
+    unproved: list[str]
+
+
+def _judge(log: SiteLog) -> _Judged:
+    name, whole = log.facility.facility_id, log.whole
+    power = PowerBook(log.facility, from_start=whole)
+    sessions = SessionBook(log.facility, log.tariffs, tells_of=None if whole else log.tells_of)
     failures: list[str] = []
-    for place, written in enumerate(log.entries, 1):
+    for place, written in enumerate(log.entries, log.after + 1):
         if written.seq != place:
             failures.append(f"{name}: entry {written.seq} stands at place {place}")
             break
@@ -76,10 +86,20 @@ def _judge(log: SiteLog) -> tuple[FacilityFigures, dict[str, ClosedSession], lis
     figures = FacilityFigures(
         events=len(log.entries),
         entered=sessions.entered,
-        exited=len(sessions.closed),
+        exited=len(sessions.closed) + len(sessions.quoted),
         charging_sessions=sessions.charging,
         energy_wh=sessions.energy_wh,
         worst_case_w_max=power.worst_w_max,
         budget_w=power.budget_w,
     )
-    return figures, sessions.closed, failures + sessions.failures
+    unproved = [] if whole else list(_unproved(log, power, sessions))
+    return _Judged(figures, sessions, failures + sessions.failures, unproved)
+
+
+def _unproved(log: SiteLog, power: PowerBook, sessions: SessionBook) -> Iterator[str]:
+    before = f"{log.facility.facility_id}: before entry {log.after + 1}, the first that is told of here,"
+    if sessions.quoted:
+        yield f"{before} {len(sessions.quoted)} stays began: their price is held against what was quoted, not reckoned"
+    if sessions.booked:
+        yield f"{before} {sessions.booked} charging transactions began: their energy is taken as it was booked"
+    yield f"{before} chargers were promised power: it counts from where each is told anew; {power.untold} never are"

@@ -166,10 +166,13 @@ def _drill(options: argparse.Namespace) -> int:
         options.report.write_text(json.dumps(asdict(report), indent=1, default=str))
     for sentence in report.lost:
         print(f"LOST  {sentence}", file=sys.stderr)
+    for sentence in report.unproved:
+        print(f"NOT PROVED  {sentence}", file=sys.stderr)
     for table, rows in report.not_restored.items():
         print(f"{rows} rows of {table} are newer than the backup: only headquarters knew them")
+    lost = f"{len(report.lost)} things are lost" if report.lost else "Nothing that happened on site is lost"
     print(
-        f"{'Nothing that happened on site is lost' if not report.lost else f'{len(report.lost)} things are lost'}:"
+        f"{lost}{', as far as the logs that are kept tell' if report.unproved else ''}:"
         f" {report.events:,} events, {report.sessions:,} sessions; {report.total_real_s / 60:.1f} minutes"
     )
     return 1 if report.lost else 0

@@ -58,13 +58,15 @@ class Wish:
 @dataclass(frozen=True, slots=True)
 class DrillReport:
     """``behind``: site events that the restored cloud lacked and got from the facilities. ``lost``: what should be
-    there and is not, one sentence each. ``not_restored``: rows of headquarters since the backup, by table."""
+    there and is not, one sentence each. ``unproved``: what no log tells any more, so that nobody can say whether it is
+    all there. ``not_restored``: rows of headquarters since the backup, by table."""
 
     restored_until: datetime | None
     behind: int
     events: int
     sessions: int
     lost: tuple[str, ...]
+    unproved: tuple[str, ...]
     not_restored: Mapping[str, int]
     restore_real_s: float
     replay_real_s: float
@@ -92,6 +94,7 @@ def drill(wish: Wish, say: Say) -> DrillReport:
             events=events,
             sessions=len(found.closed),
             lost=found.failures,
+            unproved=found.unproved,
             not_restored={} if wish.living_url is None else _not_restored(wish.living_url, server.url()),
             restore_real_s=restore_real_s,
             replay_real_s=replay_real_s,
@@ -149,7 +152,7 @@ def _copied(facility_id: str, file: Path, folder: Path) -> Path:
 
 def _events(database_url: str) -> int:
     with psycopg.connect(database_url) as connection:
-        row = connection.execute("SELECT count(*) FROM link.events").fetchone()
+        row = connection.execute("SELECT coalesce(sum(upto), 0) FROM link.cursors").fetchone()
         return int(row[0]) if row else 0
 
 

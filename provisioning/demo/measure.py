@@ -71,6 +71,8 @@ class Measurement:
                 report = audit(self._house.edge_logs(), self._house.database_url)
             except AuditError as error:
                 raise SetupError(f"there is nothing to audit: {error}") from error
+            for words in report.unproved:
+                self._say(f"Not proved: {words}")
             return summary(
                 Run(
                     seed=seed,

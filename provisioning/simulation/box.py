@@ -80,6 +80,7 @@ class Box:
         self._around = around
         self._unwritten: list[Entry] = []
         self.life = 0
+        self._clock_known = True
         self._armed_ms: int | None = None
         self._due_ms: int | None = None
         self._rung_for_ms = 0
@@ -93,7 +94,8 @@ class Box:
         self._unwritten = []
         self.state = self.disk.rebuild()
         self.knowledge = self.disk.decisions.knowledge()
-        self.give(Started("simulated"))
+        self.give(Started("simulated", self._clock_known))
+        self._clock_known = True
         self.look_at_clock()
         for started in self.on_started:
             started()
@@ -104,6 +106,12 @@ class Box:
         self.life += 1
         self._around.counts["edge restarts"] += 1
         self.on_crashed()
+
+    def have(self, disk: Disk) -> None:
+        """Be another machine, with another disk; call while the daemon is down."""
+        self.disk, self._clock_known = disk, False
+        for written in disk.entries:
+            self._around.auditor.tell(Logged(self.facility_id, disk.log_id, written, None))
 
     def give(self, given: Input) -> Told:
         """Decide an input. LOST when nobody lives to answer."""
@@ -158,10 +166,12 @@ class Box:
 
     def _matched(self, given: Input) -> Input:
         match given:
-            case LaneSignalled(signal=PlateRead(plate=plate), matches=matches) if plate and matches is NO_MATCHES:
-                return replace(given, matches=self.disk.decisions.matches(plate))
+            case LaneSignalled(signal=PlateRead(plate=plate) as read, matches=matches) if (
+                plate and matches is NO_MATCHES
+            ):
+                return LaneSignalled(read, self.disk.decisions.matches(plate))
             case StandingSeen(plate=plate):
-                return replace(given, matches=self.disk.decisions.matches(plate))
+                return StandingSeen(plate, self.disk.decisions.matches(plate))
             case AuthorizeAsked(id_token=str(token)) | TransactionReported(id_token=str(token)) if token:
                 return replace(given, matches=self.disk.decisions.matches(token))
         return given

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from provisioning.simulation.box import Box
+from provisioning.simulation.disk import Disk
 from provisioning.simulation.happenings import Believed
 from provisioning.simulation.surroundings import Surroundings
 from provisioning.simulation.wire import Wire
@@ -20,6 +21,7 @@ class BoxLink:
         self.to_events: Callable[[Batch], None] = lambda _batch: None
         self.to_acks: Callable[[Ack], None] = lambda _ack: None
         self.says_online: Callable[[bool], None] = lambda _online: None
+        self._held_whole: set[str] = set()
         self._around = around
         self._box = box
         self._wire = wire
@@ -31,7 +33,7 @@ class BoxLink:
         if self._wire.cut:
             return
         self.connected = True
-        self.sender = Sender(self._box.disk.log_id)
+        self._start_over()
         self.says_online(True)
         self.pump()
 
@@ -47,7 +49,7 @@ class BoxLink:
 
     def pump(self) -> None:
         """Send the next batch if it is time."""
-        universe, disk = self._around.universe, self._box.disk
+        universe, disk = self._around.universe, self._sent
         if not (self.connected and self._box.up and self.sender.wants_to_send(disk.head, universe.now_ms)):
             return
         if self.sender.acked is not None:
@@ -58,7 +60,7 @@ class BoxLink:
         universe.after(RESEND_MS, self.pump)
 
     def _batch(self) -> Batch:
-        disk, acked = self._box.disk, self.sender.acked
+        disk, acked = self._sent, self.sender.acked
         entries = () if acked is None else disk.sync_entries(acked)
         upto = entries[-1].position if entries else acked or 0
         self._around.counts["batches"] += 1
@@ -68,8 +70,30 @@ class BoxLink:
         """The cloud says what it holds."""
         if self._box.up and self.connected:
             self._around.counts["inputs"] += 1
-            self.sender = self.sender.acknowledged(ack, self._box.disk.head)
+            self._take(ack)
             self.pump()
+
+    @property
+    def _sent(self) -> Disk:
+        """Whose log goes up now: those of before come first."""
+        return self._box.disk.sending(self._held_whole)
+
+    def _take(self, ack: Ack) -> None:
+        sent, acked = self._sent, self.sender.acked
+        if ack.log_id != sent.log_id:
+            return
+        if sent is not self._box.disk and ack.upto >= sent.head:
+            self._held_whole.add(ack.log_id)
+            self.sender = Sender(self._sent.log_id)
+        elif sent is self._box.disk and self._held_whole and acked is not None and ack.upto < acked:
+            self._start_over()
+        else:
+            self.sender = self.sender.acknowledged(ack, sent.head)
+
+    def _start_over(self) -> None:
+        """Nothing is known of what the other side holds, of any log."""
+        self._held_whole = set()
+        self.sender = Sender(self._sent.log_id)
 
     def hear_decisions(self, batch: Batch) -> None:
         """Decisions came: keep what is new, then say what is held."""

@@ -1,6 +1,7 @@
 """``easypark simulate``: what may be asked for. What it does is imported when it is asked."""
 
 import argparse
+import os
 
 from provisioning.local.errors import SetupError
 
@@ -13,7 +14,7 @@ def add(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None
     simulate.add_argument("--facilities", type=_whole, default=3, help="in each story (default: 3)")
     simulate.add_argument("--days", type=_above_zero, default=7.0, help="of trouble, before all is healed (default: 7)")
     simulate.add_argument("--pace", type=_above_zero, default=1.0, help="how often cars come and things break")
-    simulate.add_argument("--jobs", type=_whole, default=1, help="processes at a time (default: 1)")
+    simulate.add_argument("--jobs", type=_whole, help="processes at a time (default: one for each core there is)")
     simulate.add_argument("--bug", metavar="NAME", help="plant this bug, to see it caught")
     simulate.set_defaults(run=_run)
 
@@ -23,10 +24,16 @@ def _run(options: argparse.Namespace) -> int:
     from provisioning.simulation.scenario import Scenario  # noqa: PLC0415 - start-up time
 
     scenario = Scenario(options.facilities, options.days, options.pace)
+    jobs = 1 if options.seed is not None else options.jobs or min(_cores(), options.seeds)
     try:
-        return run(Wish(scenario, options.seeds, options.seed, options.jobs, options.bug))
+        return run(Wish(scenario, options.seeds, options.seed, jobs, options.bug))
     except UnknownBug as error:
         raise SetupError(str(error)) from error
+
+
+def _cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _whole(text: str) -> int:

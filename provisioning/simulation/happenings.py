@@ -48,6 +48,24 @@ class Believed:
 
 
 @dataclass(frozen=True, slots=True)
+class Copied:
+    """A copy of all that a facility's box has on its disk was made."""
+
+    facility_id: str
+    copy_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A facility's box is another from here on: with what a copy held, or with nothing (``copy_id`` None). ``kept``: up
+    to where it has the logs of before."""
+
+    facility_id: str
+    copy_id: int | None
+    kept: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Commanded:
     """A person's command is at a facility's door, perhaps not for the first time."""
 
@@ -82,6 +100,14 @@ class Drawing:
     facility_id: str
     at_ms: int
     total_w: int
+
+
+@dataclass(frozen=True, slots=True)
+class BuildingDrew:
+    """What the building beside the stations draws from here on, in truth."""
+
+    facility_id: str
+    load_w: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,5 +163,19 @@ class Settled:
 
 
 Happening = (
-    Logged | Stored | Acknowledged | Believed | ArmTold | LimitTold | Drawing | Decided | Heard | Restored | Settled
+    Logged
+    | Stored
+    | Acknowledged
+    | Believed
+    | Copied
+    | Replaced
+    | Commanded
+    | ArmTold
+    | LimitTold
+    | Drawing
+    | BuildingDrew
+    | Decided
+    | Heard
+    | Restored
+    | Settled
 )

@@ -76,9 +76,10 @@ class Headquarters:
         """Store entries, and what they mean for sessions and money."""
         transaction.store(log_id, entries)
         told = [Told(e.seq, e.at_ms, event) for e in entries if (event := _read(e)) is not None]
-        source = Source(facility_id, log_id, self._zones[facility_id])
-        stays.project(transaction, source, told)
-        bills.project(transaction, source, told, self.tariffs())
+        if told:
+            source = Source(facility_id, log_id, self._zones[facility_id])
+            stays.project(transaction, source, told)
+            bills.project(transaction, source, told, self.tariffs())
 
     def tariffs(self) -> tuple[Tariff, ...]:
         """Every version that was published."""

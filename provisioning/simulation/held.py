@@ -7,7 +7,7 @@ decisions of unknown types.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.rules.inputs import Knowledge, Matches
+from edge.rules.inputs import NO_MATCHES, Knowledge, Matches
 from shared.decisions import (
     Decision,
     FacilityConfigured,
@@ -69,6 +69,8 @@ class HeldDecisions:
         """The rights that name a plate or a token, and the block of that plate."""
         blocked = self._rows.get(f"block/{name}")
         rights = self._rights_of.get(name.casefold(), {})
+        if blocked is None and not rights:
+            return NO_MATCHES
         return Matches(
             rights=tuple(rights[right_id] for right_id in sorted(rights)),
             block=blocked.decision if blocked and isinstance(blocked.decision, PlateBlocked) else None,

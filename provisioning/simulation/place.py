@@ -2,8 +2,10 @@
 
 from decimal import Decimal
 
+from provisioning.simulation.building import SILENT_S
 from provisioning.simulation.universe import Universe
 from shared.facilities import (
+    BuildingLoad,
     ChargerLevel,
     ConnectorType,
     Evse,
@@ -49,14 +51,23 @@ def facility(universe: Universe, number: int) -> Facility:
 
 def _power(universe: Universe, ratings_w: int) -> PowerSettings:
     lease_s, renew_s, drift_s = universe.random.choice(((300, 100, 30), (600, 250, 60), (900, 400, 120)))
+    budget_w = max(10_000, ratings_w * universe.random.randint(35, 90) // 100)
     return PowerSettings(
-        budget_w=max(10_000, ratings_w * universe.random.randint(35, 90) // 100),
+        budget_w=budget_w,
+        building=_building(universe, budget_w) if ratings_w and universe.chance(0.4) else None,
         lease_s=lease_s,
         renew_s=renew_s,
         drift_s=drift_s,
         sample_s=600,
         meter_interval_s=300,
     )
+
+
+def _building(universe: Universe, budget_w: int) -> BuildingLoad:
+    """One that leaves the chargers all of their budget at times, and most of it at the worst."""
+    load_w_max = universe.random.randint(10_000, 60_000)
+    left_w = budget_w * universe.random.randint(60, 95) // 100
+    return BuildingLoad(grid_w=load_w_max + left_w, load_w_max=load_w_max, margin_w=0, silent_s=SILENT_S)
 
 
 def _space(space_id: str, number: int, kind: SpaceKind, size: Size) -> Space:

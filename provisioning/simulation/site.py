@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 
-from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LimitSetpoint, OrderSetpoint, Setpoint
+from edge.rules.inputs import ArmSetpoint, CommandGiven, DisplaySetpoint, LimitSetpoint, OrderSetpoint, Setpoint
 from provisioning.simulation.box import Box
 from provisioning.simulation.box_link import BoxLink
+from provisioning.simulation.building import Building
 from provisioning.simulation.disk import Disk
 from provisioning.simulation.gear import Gear
-from provisioning.simulation.happenings import Drawing
+from provisioning.simulation.happenings import Commanded, Drawing
 from provisioning.simulation.outlet import Outlet
 from provisioning.simulation.station import ChargingStation
 from provisioning.simulation.surroundings import Surroundings
@@ -40,6 +41,10 @@ class Site:
         self.box.obey = self._obey
         self.box.on_started.append(self._started)
         around.universe.begin(self.look_at_standings())
+        building = settings.power.building
+        self.building = None if building is None else Building(around, self.box, building)
+        if self.building is not None:
+            around.universe.begin(self.building.live())
         self.box.on_crashed = self._crashed
         self.box.on_stepped = self._stepped
 
@@ -56,6 +61,11 @@ class Site:
     def station_at(self, space_id: str) -> ChargingStation | None:
         """The charger of a space."""
         return next((s for s in self.stations.values() if s.space_id == space_id), None)
+
+    def command(self, given: CommandGiven) -> None:
+        """A person's command is at the box's door."""
+        self._around.auditor.tell(Commanded(self.facility_id, given.command_id, not given.late))
+        self.box.give(given)
 
     def _crashed(self) -> None:
         """Whoever talked to the box notices."""

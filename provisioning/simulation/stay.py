@@ -2,15 +2,18 @@
 
 from collections.abc import Generator
 
-from edge.rules.inputs import Due, PaymentOffered, QuoteAsked
+from edge.rules.inputs import CommandGiven, Due, PaymentOffered, QuoteAsked
 from provisioning.simulation.box import LOST
 from provisioning.simulation.crossing import Steps, drive_through
 from provisioning.simulation.people import Person
 from provisioning.simulation.site import Site
 from provisioning.simulation.universe import Universe
+from shared.commands import OpenGate
 from shared.facilities import LaneDirection
 
 TRIES_MAX = 200
+RINGS_AFTER = 6
+"""So many vain tries, and a driver rings for somebody: the box does not know of a car that came before it did."""
 MINUTE_MS = 60_000
 
 
@@ -69,10 +72,18 @@ def charge(universe: Universe, site: Site, person: Person, space_id: str, stay_m
         yield universe.between(30_000, 5 * MINUTE_MS)
 
 
+def open_by_hand(universe: Universe, site: Site, lane_id: str) -> None:
+    """Somebody at the desk of the facility has the arm raised."""
+    command_id = f"desk-{site.facility_id}-{lane_id}-{universe.now_ms}"
+    site.command(CommandGiven(command_id, OpenGate(lane_id=lane_id), by="desk", within_ms=MINUTE_MS, until_real_ms=0))
+
+
 def leave(universe: Universe, site: Site, person: Person) -> Steps:
-    """Drive out, paying on the way if the lane asks for it, as often as it takes."""
-    for _ in range(TRIES_MAX):
+    """Drive out, paying on the way if the lane asks for it, as often as it takes; at last with the help of the desk."""
+    for attempt in range(TRIES_MAX):
         lane = universe.random.choice(site.lanes(LaneDirection.EXIT))
+        if attempt >= RINGS_AFTER:
+            universe.after(universe.between(5_000, 60_000), open_by_hand, universe, site, lane.lane_id)
         through = yield from drive_through(universe, lane, person.plate)
         if through:
             return True

@@ -1,6 +1,5 @@
 """One seed from beginning to end: trouble, then healing, then the last look."""
 
-import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -43,7 +42,6 @@ EVERYTHING = Parts()
 
 def live(seed: int, scenario: Scenario, parts: Parts = EVERYTHING) -> Result:
     """Live one story. What a rule raises is a failure of that seed, with its traceback."""
-    began_cpu_s = time.process_time()
     result = Result(seed)
     world = World(seed, scenario, parts.books)
     try:
@@ -54,7 +52,6 @@ def live(seed: int, scenario: Scenario, parts: Parts = EVERYTHING) -> Result:
         result.failures.append(traceback.format_exc())
     result.failures += world.auditor.failures
     result.counts, result.faults = world.counts, world.faults
-    result.cpu_s = time.process_time() - began_cpu_s
     return result
 
 

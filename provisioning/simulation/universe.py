@@ -21,7 +21,8 @@ class Universe:
     def after(self, delay_ms: int, call: Callable[..., object], *args: Any) -> None:
         """Call something after a while; at one instant, in the order of asking."""
         self._count += 1
-        heapq.heappush(self._queue, (self.now_ms + max(0, delay_ms), self._count, call, args))
+        at_ms = self.now_ms + delay_ms if delay_ms > 0 else self.now_ms
+        heapq.heappush(self._queue, (at_ms, self._count, call, args))
 
     def begin(self, process: Process) -> None:
         """Let a process run until its first wait, and go on by itself from there."""
@@ -31,9 +32,9 @@ class Universe:
 
     def run_until(self, end_ms: int) -> None:
         """Live until an instant."""
-        queue = self._queue
+        queue, pop = self._queue, heapq.heappop
         while queue and queue[0][0] <= end_ms:
-            self.now_ms, _, call, args = heapq.heappop(queue)
+            self.now_ms, _, call, args = pop(queue)
             call(*args)
         self.now_ms = max(self.now_ms, end_ms)
 

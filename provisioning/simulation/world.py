@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
+from edge.rules.state import FacilityState, TransactionState
+from edge.rules.state_power import Promises
 from provisioning.simulation import place
 from provisioning.simulation.auditor import Auditor, Book, Subject
 from provisioning.simulation.cloud_link import CloudLink
@@ -108,7 +111,7 @@ class World:
                 waiting=waiting,
             )
         )
-        self._count([entry for site in self.sites for entry in site.box.disk.entries])
+        self._count([entry for entries in tables.events.values() for entry in entries])
 
     def _count(self, entries: list[Entry]) -> None:
         kinds = Counter(entry.type for entry in entries)
@@ -129,12 +132,24 @@ def _same(site: Site) -> bool:
         "session_of_plate",
         "session_of_space",
         "held_spaces",
-        "transactions",
         "ended",
-        "promises",
         "caps",
         "orders",
         "stations",
     )
     grants = [{k: lane.grant for k, lane in state.lanes.items() if lane.grant} for state in (living, told)]
-    return grants[0] == grants[1] and all(getattr(living, name) == getattr(told, name) for name in booked)
+    same = all(getattr(living, name) == getattr(told, name) for name in booked)
+    same = same and _running(living) == _running(told) and _promised(living) == _promised(told)
+    return same and grants[0] == grants[1]
+
+
+def _running(state: FacilityState) -> dict[str, TransactionState]:
+    """The transactions without what is sensed of them."""
+    return {key: replace(x, above=0, above_ms=0) for key, x in state.transactions.items()}
+
+
+def _promised(state: FacilityState) -> dict[str, Promises]:
+    """The promises that were made, without what is sensed of them: who only asks for those of an EVSE makes an empty
+    row."""
+    booked = {key: replace(x, judged_ms=0) for key, x in state.promises.items()}
+    return {key: x for key, x in booked.items() if replace(x, turned_ms=0) != Promises()}

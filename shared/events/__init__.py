@@ -15,6 +15,8 @@ from shared.events.charging import (
     ChargingToken,
     EnergyMetered,
     MessageHeard,
+    MeterKeySeen,
+    MeterSignatureJudged,
     StandingChanged,
     TargetReached,
     TargetSet,
@@ -55,10 +57,12 @@ from shared.events.operations import (
 )
 from shared.events.power import (
     BuildingLoadChanged,
+    BuildingLoadExceeded,
     EvseCapped,
     LimitAnswered,
     LimitBreached,
     LimitObeyed,
+    LimitRoundedUp,
     LimitSent,
     NeedsKnown,
     SitePowerSampled,
@@ -72,6 +76,7 @@ from shared.events.queueing import (
 from shared.events.stations import (
     ConnectorStatusChanged,
     EvNeedsReported,
+    LocalListBounded,
     SecurityEventReported,
     StationAnswered,
     StationBooted,
@@ -90,6 +95,7 @@ __all__ = [
     "KNOWN_TYPES",
     "MODULES",
     "BuildingLoadChanged",
+    "BuildingLoadExceeded",
     "ChargingRefused",
     "ChargingStateChanged",
     "ChargingToken",
@@ -120,8 +126,12 @@ __all__ = [
     "LimitAnswered",
     "LimitBreached",
     "LimitObeyed",
+    "LimitRoundedUp",
     "LimitSent",
+    "LocalListBounded",
     "MessageHeard",
+    "MeterKeySeen",
+    "MeterSignatureJudged",
     "NeedsKnown",
     "PaymentTaken",
     "ReservationEnded",
@@ -191,6 +201,7 @@ Event = (
     | StationTaskProgressed
     | StationReservationEnded
     | EvNeedsReported
+    | LocalListBounded
     | StationMessageSent
     | StationQuarantined
     | StationReleased
@@ -203,6 +214,8 @@ Event = (
     | ChargingStateChanged
     | TransactionEnded
     | MessageHeard
+    | MeterKeySeen
+    | MeterSignatureJudged
     | TransactionFlagged
     | TransactionClosing
     | StandingChanged
@@ -218,6 +231,8 @@ Event = (
     | LimitObeyed
     | NeedsKnown
     | BuildingLoadChanged
+    | BuildingLoadExceeded
+    | LimitRoundedUp
     | EvseCapped
     | SitePowerSampled
 )

@@ -25,7 +25,7 @@ class TransactionStarted(Frozen):
 
     ``seq_no`` counts a station's messages (OCPP 2.0.1 E01.FR.07); None from one that numbers none. ``rating_w`` is the
     most the EVSE can give. ``evse_known`` False: the message named no EVSE. ``signed``: the register came with the
-    meter's signature.
+    meter's signature. ``told_at_ms``: what the station said, when its time cannot be.
     """
 
     type: Literal["TransactionStarted"] = "TransactionStarted"
@@ -44,6 +44,7 @@ class TransactionStarted(Frozen):
     remote_start_id: int | None = None
     rating_w: int | None = None
     signed: bool = False
+    told_at_ms: int | None = None
 
 
 class TransactionNumbered(Frozen):
@@ -73,7 +74,8 @@ class TransactionAuthorized(Frozen):
 
 class EnergyMetered(Frozen):
     """A meter reading within a transaction, taken by the station at ``metered_at_ms``; power is the station's own
-    figure or derived from the register."""
+    figure or derived from the register. ``told_at_ms``: what the station said, when its time cannot be. ``offline``: it
+    was taken while the station was away, so it says nothing of the power drawn now."""
 
     type: Literal["EnergyMetered"] = "EnergyMetered"
     station_id: StationId
@@ -85,6 +87,35 @@ class EnergyMetered(Frozen):
     power_w: int | None = None
     soc_pct: int | None = None
     signed: bool = False
+    told_at_ms: int | None = None
+    offline: bool = False
+
+
+class MeterKeySeen(Frozen):
+    """The public key (DER SubjectPublicKeyInfo, hexadecimal) that an EVSE's meter was first seen to sign with. Nobody
+    vouches for it: who has it changed at the station from the first day on is not found out by it."""
+
+    type: Literal["MeterKeySeen"] = "MeterKeySeen"
+    station_id: StationId
+    evse_id: int
+    key: str
+
+
+class MeterSignatureJudged(Frozen):
+    """What the meter's signatures of a transaction are worth so far; booked when that becomes worse, or more is signed.
+
+    CONFIGURED_KEY: they fit the key that the facility's configuration names; FIRST_SEEN_KEY: the one that was first
+    seen; UNVERIFIED: they cannot be checked here; BROKEN: they do not fit, or say something else than the station.
+    ``begin_signed``: the register that the transaction began with is among what was signed.
+    """
+
+    type: Literal["MeterSignatureJudged"] = "MeterSignatureJudged"
+    station_id: StationId
+    evse_id: int
+    transaction_id: str
+    proof: Literal["CONFIGURED_KEY", "FIRST_SEEN_KEY", "UNVERIFIED", "BROKEN"]
+    reason: str = ""
+    begin_signed: bool = False
 
 
 class MessageHeard(Frozen):
@@ -206,10 +237,11 @@ class TargetReached(Frozen):
 class TransactionEnded(Frozen):
     """``finished_at_ms`` is when energy last flowed: idle time runs from there to ``ended_at_ms`` (unplugged).
 
-    ``energy_method``: REGISTER, the believable increments of the meter's register; SIGNED, the same where every
-    register came with the meter's signature (kept with the raw messages); NONE, fewer than two believable registers
-    came, so no energy is billed. Readings of power are never billed: they are samples, not measures. ``flags`` are
-    those of ``TransactionFlagged``.
+    ``energy_method``: REGISTER, the believable increments of the meter's register; SIGNED, the same where the first and
+    the last register, or all, came with the meter's signature and none was found broken (kept with the raw messages;
+    ``signature_proof`` says what they are worth, as ``MeterSignatureJudged`` has it); NONE, fewer than two believable
+    registers came, so no energy is billed. Readings of power are never billed: they are samples, not measures.
+    ``flags`` are those of ``TransactionFlagged``.
     """
 
     type: Literal["TransactionEnded"] = "TransactionEnded"
@@ -226,4 +258,5 @@ class TransactionEnded(Frozen):
     reason: str = ""
     offline: bool = False
     energy_method: Literal["REGISTER", "SIGNED", "NONE"] = "REGISTER"
+    signature_proof: Literal["NONE", "CONFIGURED_KEY", "FIRST_SEEN_KEY", "UNVERIFIED", "BROKEN"] = "NONE"
     flags: tuple[str, ...] = ()

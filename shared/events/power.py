@@ -82,6 +82,27 @@ class BuildingLoadChanged(Frozen):
     load_w: int | None
 
 
+class BuildingLoadExceeded(Frozen):
+    """The building draws more than the most that it was said to: an alarm, for the chargers' fallbacks were made to fit
+    beside that most. Booked when its load rises above it."""
+
+    type: Literal["BuildingLoadExceeded"] = "BuildingLoadExceeded"
+    load_w: int
+    load_w_max: int
+
+
+class LimitRoundedUp(Frozen):
+    """An EVSE makes more of a limit, as stations do that know whole amperes only: it drew ``drawn_w`` where it may draw
+    ``limit_w``. All that it was told until now is counted ``by_w`` higher, and it is asked for less from now on."""
+
+    type: Literal["LimitRoundedUp"] = "LimitRoundedUp"
+    station_id: StationId
+    evse_id: int
+    limit_w: int
+    drawn_w: int
+    by_w: int
+
+
 class EvseCapped(Frozen):
     """A person's ceiling for one EVSE, whatever its share would be; None lifts it, 0 pauses what charges there. It ends
     with the transaction that runs when it is set, if one does."""

@@ -121,6 +121,15 @@ class StationReleased(Frozen):
     released_by: str
 
 
+class LocalListBounded(Frozen):
+    """How many tokens a station says it takes in one message of its local list, and in all; None: it does not say."""
+
+    type: Literal["LocalListBounded"] = "LocalListBounded"
+    station_id: StationId
+    per_message: int | None = None
+    in_all: int | None = None
+
+
 class StationMessageSent(Frozen):
     """A person was about to send a station a message of the protocol. What it said is not kept: it may hold keys."""
 

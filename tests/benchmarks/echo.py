@@ -11,7 +11,7 @@ async def _echo(connection: ServerConnection) -> None:
 
 
 async def main() -> None:
-    async with serve(_echo, "127.0.0.1", 0, compression=None) as server:
+    async with serve(_echo, "127.0.0.1", 0, compression=None, ping_timeout=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await server.serve_forever()
 

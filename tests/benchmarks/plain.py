@@ -10,6 +10,7 @@ from ocpp.v201 import ChargePoint, call_result
 from ocpp.v201.enums import Action
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
 
 
 class _Station(ChargePoint):
@@ -33,7 +34,8 @@ async def _serve(connection: ServerConnection) -> None:
 
 
 async def main() -> None:
-    async with serve(_serve, "127.0.0.1", 0, subprotocols=["ocpp2.0.1"], compression=None) as server:  # type: ignore[list-item]
+    spoken = [Subprotocol("ocpp2.0.1")]
+    async with serve(_serve, "127.0.0.1", 0, subprotocols=spoken, compression=None, ping_timeout=None) as server:
         print(next(iter(server.sockets)).getsockname()[1], flush=True)
         await server.serve_forever()
 

@@ -1,8 +1,9 @@
 """OCPP round trips a second with validation on, by number of connections; next to the ``ocpp`` package as it comes, and
 to a bare WebSocket echo. And the memory that an idle station takes.
 
-Each server is a process of its own, the stations live in this one and never pause. Slices of the three take turns, so
-that all saw the same machine. None decides by rules or writes to disk: ``charging`` measures the daemon with both.
+Each server is a process of its own and has a processor for itself, the stations live in this one and never pause; they
+cost less than any of the servers, so that the server is what is measured. Slices of the three take turns, so that all
+saw the same machine. None decides by rules or waits for a disk: ``charging`` measures the daemon with both.
 """
 
 import asyncio
@@ -11,8 +12,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from tests.benchmarks.charging import station, talk
+from tests.benchmarks.charging import station
+from tests.benchmarks.crowd import allow_files, on_cores, parted_cores, talk
 from tests.benchmarks.figures import BenchmarkError, Figure
 from tests.benchmarks.fleet import Station
 from tests.benchmarks.memory import cpu_s, memory_mb
@@ -20,42 +23,56 @@ from tests.benchmarks.memory import cpu_s, memory_mb
 CONNECTIONS = (25, 250, 1_000)
 SETTLE_REAL_S = 3.0
 """Until then every station has been told its settings."""
+_FILES_BESIDES = 100
 _OURS, _PLAIN, _ECHO = "tests.benchmarks.csms", "tests.benchmarks.plain", "tests.benchmarks.echo"
 
 
-def measure(*, slices: int, slice_real_s: float, connections: Sequence[int] = CONNECTIONS) -> list[Figure]:
-    """Two figures for each number of connections, and one for the memory of an idle station at the highest."""
-    return [figure for count in connections for figure in _at(count, [slice_real_s] * slices)]
+def measure(
+    folder: Path,
+    *,
+    slices: int,
+    slice_real_s: float,
+    connections: Sequence[int] = CONNECTIONS,
+    settle_real_s: float = SETTLE_REAL_S,
+) -> list[Figure]:
+    """Five figures for each number of connections: round trips a second next to the package and to the echo, the same
+    of a second of the servers' processor time, and the memory that one more idle station takes."""
+    pace = [slice_real_s] * slices
+    return [figure for count in connections for figure in _at(folder, count, pace, settle_real_s)]
 
 
-def _at(count: int, slices_real_s: list[float]) -> list[Figure]:
+def _at(folder: Path, count: int, slices_real_s: list[float], settle_real_s: float) -> list[Figure]:
+    allow_files(_FILES_BESIDES + 3 * count)
+    crowd_cores, server_cores = parted_cores()
+    book = folder / f"book-{count}"
+    book.mkdir()
     with ExitStack() as undo:
-        servers = [undo.enter_context(_server(name, count)) for name in (_OURS, _PLAIN, _ECHO)]
-        ours, plain, echo = asyncio.run(_measure(servers, count, slices_real_s))
+        with on_cores(server_cores):
+            ours = undo.enter_context(_server(_OURS, str(count), str(book)))
+            servers = [ours, *(undo.enter_context(_server(name)) for name in (_PLAIN, _ECHO))]
+        with on_cores(crowd_cores):
+            product, plain, echo = asyncio.run(_measure(servers, count, slices_real_s, settle_real_s))
     name, package, bare = f"OCPP layer, {count} stations", "the ocpp package", "WebSocket echo"
     return [
-        Figure(name, "/s", ours.rate, plain.rate, package),
-        Figure(name, "/s", ours.rate, echo.rate, bare),
-        Figure(f"{name}, of the server's CPU", "/s", ours.cpu_rate, plain.cpu_rate, package),
-        Figure(f"{name}, of the server's CPU", "/s", ours.cpu_rate, echo.cpu_rate, bare),
-        Figure(f"memory of an idle station, {count}", "kB", ours.idle_kb, echo.idle_kb, bare),
+        Figure(name, "/s", product.rate, plain.rate, package),
+        Figure(name, "/s", product.rate, echo.rate, bare),
+        Figure(f"{name}, of the server's CPU", "/s", product.cpu_rate, plain.cpu_rate, package),
+        Figure(f"{name}, of the server's CPU", "/s", product.cpu_rate, echo.cpu_rate, bare),
+        Figure(f"memory of an idle station, {count}", "kB", product.idle_kb, echo.idle_kb, bare),
     ]
 
 
 @dataclass
 class _Course:
-    """What one server did. ``cpu_rate`` is round trips in a second of its processor time: the stations of this process
-    take as much time as the servers, so that alone tells what a faster crowd would see."""
+    """What one server did. ``cpu_rate`` is round trips in a second of its processor time: what its processor would do
+    with nobody else on it."""
 
     pid: int
     fleet: list[Station]
     idle_kb: float
+    trips: int = 0
     real_s: float = 0.0
     cpu_s: float = 0.0
-
-    @property
-    def trips(self) -> int:
-        return sum(len(one.laps_s) for one in self.fleet)
 
     @property
     def rate(self) -> float:
@@ -66,30 +83,38 @@ class _Course:
         return self.trips / self.cpu_s
 
 
-async def _measure(servers: list[tuple[int, int]], count: int, slices_real_s: list[float]) -> list[_Course]:
+async def _measure(
+    servers: list[tuple[int, int]], count: int, slices_real_s: list[float], settle_real_s: float
+) -> list[_Course]:
     async with AsyncExitStack() as undo:
         courses = []
         for port, pid in servers:
-            before_mb = memory_mb([pid])
-            fleet = [await undo.enter_async_context(station(port, n)) for n in range(1, count + 1)]
-            for one in fleet:
-                await one.boot()
-            await asyncio.sleep(SETTLE_REAL_S)
-            courses.append(_Course(pid, fleet, (memory_mb([pid]) - before_mb) * 1_000 / count))
-            for one in fleet:
-                one.laps_s.clear()
+            fleet = await _come(undo, port, range(1, 2), settle_real_s)
+            before_mb = memory_mb([pid])  # with all that the first station alone makes a server load
+            fleet += await _come(undo, port, range(2, count + 1), settle_real_s)
+            courses.append(_Course(pid, fleet, (memory_mb([pid]) - before_mb) * 1_000 / (count - 1)))
         for slice_real_s in slices_real_s:
             for course in courses:
                 before_s = cpu_s([course.pid])
-                course.real_s += await talk(course.fleet, slice_real_s)
+                trips, real_s = await talk(course.fleet, slice_real_s)
+                course.trips += trips
+                course.real_s += real_s
                 course.cpu_s += cpu_s([course.pid]) - before_s
     return courses
 
 
+async def _come(undo: AsyncExitStack, port: int, numbers: range, settle_real_s: float) -> list[Station]:
+    fleet = [await undo.enter_async_context(station(port, n)) for n in numbers]
+    for one in fleet:
+        await one.boot()
+    await asyncio.sleep(settle_real_s)
+    return fleet
+
+
 @contextmanager
-def _server(module: str, count: int) -> Iterator[tuple[int, int]]:
+def _server(module: str, *arguments: str) -> Iterator[tuple[int, int]]:
     """Its port and its process."""
-    with subprocess.Popen([sys.executable, "-m", module, str(count)], stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen([sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True) as server:
         try:
             said = server.stdout.readline() if server.stdout else ""
             if not said:

@@ -45,9 +45,9 @@ def _charging(folder: Path, quick: bool) -> list[Figure]:
     return charging.measure(folder, slices=2 if quick else 5, slice_real_s=1.0 if quick else 3.0)
 
 
-def _protocol(_folder: Path, quick: bool) -> list[Figure]:
+def _protocol(folder: Path, quick: bool) -> list[Figure]:
     counts = (25,) if quick else protocol.CONNECTIONS
-    return protocol.measure(slices=2 if quick else 4, slice_real_s=1.0 if quick else 3.0, connections=counts)
+    return protocol.measure(folder, slices=2 if quick else 4, slice_real_s=1.0 if quick else 3.0, connections=counts)
 
 
 def _storm(folder: Path, quick: bool) -> list[Figure]:

@@ -1,12 +1,13 @@
 """A restart storm: all stations of a large site connect and start their transactions while the daemon is just up.
 
-The stations live in this process, the daemon in its own. Each connects at its instant within ``SPREAD_REAL_S``, boots,
+The stations live in this process, the daemon in its own. Each connects at its instant within some seconds, boots,
 tells its status, starts a transaction with its driver's token, and charges once it was told a limit that its car can
 use. Next to it the same number of connections and round trips with a bare echo.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -42,15 +43,17 @@ class Newcomer(Station):
         return told
 
 
-def measure(folder: Path, *, stations: int) -> list[Figure]:
-    """Seconds from the first connection until the last car charges. Raises BenchmarkError when something was lost."""
+def measure(folder: Path, *, stations: int, spread_real_s: float = SPREAD_REAL_S) -> list[Figure]:
+    """Seconds from the first connection until the last car charges; the last one connects after ``spread_real_s``.
+    Raises BenchmarkError when something was lost."""
     site = full_size(ratings_w=(RATING_W,) * stations)
     power = PowerSettings(budget_w=stations * RATING_W * 3 // 4)
     drivers = [account(n) for n in range(1, stations + 1)]
     fill(folder, site.model_copy(update={"power": power}), drivers, parked=drivers)
     with Box(folder, site.facility_id) as box, echo_server() as echo_port:
-        took_s = asyncio.run(_storm(box.port, stations))
-        bare_s = asyncio.run(_bare(echo_port, stations))
+        instants_s = [spread_real_s * n / stations for n in range(1, stations + 1)]
+        took_s = asyncio.run(_storm(box.port, instants_s, charges=True))
+        bare_s = asyncio.run(_storm(echo_port, instants_s, charges=False))
     with closing(Store(folder / "data", site.facility_id)) as store:
         started = {e.body["station_id"] for e in store.all_entries(after=0) if e.type == "TransactionStarted"}
     if len(started) != stations:
@@ -58,26 +61,17 @@ def measure(folder: Path, *, stations: int) -> list[Figure]:
     return [Figure(f"storm of {stations}: first connection to last car", "s", took_s, bare_s, "the same, echoed")]
 
 
-async def _storm(port: int, stations: int) -> float:
+async def _storm(port: int, instants_s: Sequence[float], *, charges: bool) -> float:
     began_s = time.perf_counter()
     async with AsyncExitStack() as undo, asyncio.timeout(PATIENCE_REAL_S):
         async with asyncio.TaskGroup() as coming:
-            for n in range(1, stations + 1):
-                coming.create_task(_come(undo, port, n, stations, charges=True))
+            for number, at_s in enumerate(instants_s, 1):
+                coming.create_task(_come(undo, port, number, at_s, charges=charges))
         return time.perf_counter() - began_s
 
 
-async def _bare(port: int, stations: int) -> float:
-    began_s = time.perf_counter()
-    async with AsyncExitStack() as undo, asyncio.timeout(PATIENCE_REAL_S):
-        async with asyncio.TaskGroup() as coming:
-            for n in range(1, stations + 1):
-                coming.create_task(_come(undo, port, n, stations, charges=False))
-        return time.perf_counter() - began_s
-
-
-async def _come(undo: AsyncExitStack, port: int, number: int, stations: int, *, charges: bool) -> None:
-    await asyncio.sleep(SPREAD_REAL_S * number / stations)
+async def _come(undo: AsyncExitStack, port: int, number: int, at_s: float, *, charges: bool) -> None:
+    await asyncio.sleep(at_s)
     connection = await undo.enter_async_context(dial(port, f"cs-{number}"))
     station = Newcomer(number, connection)
     listening = asyncio.create_task(station.listen())

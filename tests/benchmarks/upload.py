@@ -5,13 +5,14 @@ each batch in one durable transaction that stores and projects it (sessions, cha
 acknowledges it. The time runs from the first batch's commit to the last one's, and only what came after the first
 counts.
 
-The bare side: into a second, equally migrated database of the same PostgreSQL, with the same indexes, constraints and
-triggers, goes every row that the product left behind in every table, by one COPY for each table out of a file that is
-ready. That is one figure; the other is COPY of the log alone, without anything made of it. Nothing is read, parsed,
-checked or derived there, so the ratios are what all of that costs.
+The bare side (``bare.py``): into other, equally migrated databases of the same PostgreSQL, with the same indexes,
+constraints and triggers, goes every row that the product left behind in every table, by COPY and by INSERT; and the
+same of the log alone, without anything made of it. Nothing is parsed, checked or derived there, so the ratios are what
+all of that costs. Which of the four is a bare bulk insert is for the reader to say.
 
 Meanwhile cars come to the entry lane, first without and then with the drain, and their times from plate to relay stand
-next to each other.
+next to each other. Where there are two processors or more, the daemon and the street have one of them and the cloud
+(PostgreSQL, broker, link, and the bare side) the others, since in the field the cloud is another machine.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,17 +42,20 @@ from provisioning.local.postgres import Postgres
 from shared.decisions import FacilityConfigured, TariffPublished
 from shared.facilities import Facility
 from shared.sync import SyncEntry
+from tests.benchmarks import bare
 from tests.benchmarks.box import Box, full_size
 from tests.benchmarks.day import Day
 from tests.benchmarks.figures import BenchmarkError, Figure, percentile
 from tests.benchmarks.gate import Wire, drain, let_in, line
 from tests.benchmarks.memory import cpu_s, family, memory_mb
+from tests.benchmarks.pinning import Pinning, pin
 from tests.builders import tariffs
 
 SPACES = 5_000
 """Regular spaces, so that the lane's cars always find one."""
 PATIENCE_REAL_S = 60.0
 """Within this time the drain begins, and goes on."""
+SAMPLE_EVERY_S = 1.0
 LOG = "link.events"
 DERIVED = (
     *(f"sessions.{name}" for name in ("parking_sessions", "charging_sessions", "site_payments", "power_samples")),
@@ -79,10 +83,15 @@ class Watch:
     groups: dict[str, Callable[[], list[int]]]
     samples: list[dict[str, float]] = field(default_factory=list)
     _began_s: dict[str, float] = field(default_factory=dict)
+    _sampled_s: float = 0.0
 
     def sample(self) -> None:
+        """Look, unless that was done just now: it walks through all memory, on the processor of the lanes."""
         if not self.samples:
             self._began_s = self._cpu_s()
+        elif time.perf_counter() - self._sampled_s < SAMPLE_EVERY_S:
+            return
+        self._sampled_s = time.perf_counter()
         self.samples.append({name: memory_mb(pids()) for name, pids in self.groups.items()})
 
     def _cpu_s(self) -> dict[str, float]:
@@ -97,36 +106,38 @@ class Watch:
             yield f"{name}: {first:.0f} / {middle:.0f} / {last:.0f} MB, {used_us:.0f} us of processor an event"
 
 
-def measure(folder: Path, server: Postgres, mix: Mix) -> list[Figure]:
+def measure(folder: Path, server: Postgres, mix: Mix, pinning: Pinning | None = None) -> list[Figure]:
     """Drain a log of about ``mix.events`` entries. Prints what each process took."""
-    site = full_size(SPACES)
+    site, where = full_size(SPACES), pinning or Pinning.possible()
     with ExitStack() as undo:
-        product_url, bare_url = (undo.enter_context(_database(server)) for _ in range(2))
+        product_url, copied_url, inserted_url = (undo.enter_context(_database(server)) for _ in range(3))
         asyncio.run(_prepare(product_url, site))
         written = _fill(folder, site, mix)
+        undo.callback(pin, [os.getpid()], where.site | where.cloud)
+        print(where, flush=True)
         broker = undo.enter_context(Broker(folder / "broker", facility_ids=(site.facility_id,)))
         camera, camera_path = line(undo)
         display, display_path = line(undo)
         broker_url = broker.url(site.facility_id)
         box = Box(folder, site.facility_id, camera=camera_path, display=display_path, broker_url=broker_url)
         undo.enter_context(box)
+        pin([box.pid, os.getpid()], where.site)
         street = Street(undo.enter_context(Wire(box.wire)), camera, display)
         idle_s = [street.next_car() for _ in range(mix.idle_cars)]
         link = undo.enter_context(_link(folder, product_url, broker.url()))
-        watch = Watch(
-            {
-                "edge": lambda: [box.pid],
-                "link": lambda: family(link.pid),
-                "broker": lambda: family(broker.process.pid or 0),
-                "postgres": lambda: family(server.process.pid or 0),
-            }
-        )
+        cloud = {
+            "link": lambda: family(link.pid),
+            "broker": lambda: family(broker.process.pid or 0),
+            "postgres": lambda: family(server.process.pid or 0),
+        }
+        for pids in cloud.values():
+            pin(pids(), where.cloud)
         with psycopg.connect(product_url, autocommit=True) as looking:
-            drained = _drain(looking, written, street, watch)
+            drained = _drain(looking, written, street, Watch({"edge": lambda: [box.pid], **cloud}))
             _check(looking, written)
-        print("\n".join(watch.lines(drained.events)), flush=True)
-        log_s, derived_s = _insert_bare(folder, product_url, bare_url)
-    return _figures(drained, idle_s, written / log_s, written / (log_s + derived_s))
+        pin([os.getpid()], where.cloud)
+        rates = _bare_rates(folder, written, product_url, (copied_url, inserted_url))
+    return _figures(drained, idle_s, rates)
 
 
 @dataclass
@@ -169,6 +180,7 @@ def _drain(looking: psycopg.Connection, goal: int, street: Street, watch: Watch)
         seen_s = now_s if held > before else seen_s
         if now_s - seen_s > PATIENCE_REAL_S:
             raise BenchmarkError(f"the drain stands at {held} of {goal}")
+    print("\n".join(watch.lines(held - first)), flush=True)
     if not cars_s:
         raise BenchmarkError(f"{goal} events are too few: they were drained before a car came")
     return Drained(held - first, time.perf_counter() - began_s, cars_s)
@@ -252,24 +264,18 @@ def _fill(folder: Path, site: Facility, mix: Mix) -> int:
         store.close()
 
 
-def _insert_bare(folder: Path, product_url: str, bare_url: str) -> tuple[float, float]:
-    """Seconds for the log, and for everything that was made of it."""
-    with closing(psycopg.connect(product_url)) as product, closing(psycopg.connect(bare_url)) as bare:
-        for table in (LOG, *DERIVED):
-            with (folder / table).open("wb") as file, product.cursor().copy(f"COPY {table} TO STDOUT") as out:
-                for piece in out:
-                    file.write(piece)
-        return _copy_in(bare, folder, (LOG,)), _copy_in(bare, folder, DERIVED)
-
-
-def _copy_in(bare: psycopg.Connection, folder: Path, tables: tuple[str, ...]) -> float:
-    began_s = time.perf_counter()
-    for table in tables:
-        with (folder / table).open("rb") as file, bare.cursor().copy(f"COPY {table} FROM STDIN") as into:
-            while piece := file.read(1 << 18):
-                into.write(piece)
-    bare.commit()
-    return time.perf_counter() - began_s
+def _bare_rates(folder: Path, events: int, product_url: str, bare_urls: tuple[str, str]) -> dict[str, float]:
+    """Events per second, by what the bare side does."""
+    copied_url, inserted_url = bare_urls
+    bare.copy_out(product_url, folder, (LOG, *DERIVED))
+    copied_s = [bare.copy_in(copied_url, folder, tables) for tables in ((LOG,), DERIVED)]
+    inserted_s = [bare.insert(product_url, inserted_url, tables) for tables in ((LOG,), DERIVED)]
+    return {
+        "COPY of all rows of all tables": events / sum(copied_s),
+        "COPY of the log alone": events / copied_s[0],
+        f"INSERT of all rows of all tables, {bare.BATCH_ROWS:,} at a time": events / sum(inserted_s),
+        f"INSERT of the log alone, {bare.BATCH_ROWS:,} at a time": events / inserted_s[0],
+    }
 
 
 def _check(looking: psycopg.Connection, count: int) -> None:
@@ -284,14 +290,13 @@ def _check(looking: psycopg.Connection, count: int) -> None:
         raise BenchmarkError(f"stored, parked, charged otherwise than quoted, not charged: {row} of {count}")
 
 
-def _figures(drained: Drained, idle_s: list[float], log_rate: float, rows_rate: float) -> list[Figure]:
+def _figures(drained: Drained, idle_s: list[float], bare_rates: dict[str, float]) -> list[Figure]:
     rate = drained.events / drained.real_s
     lanes = []
     for p in (50, 99):
         busy_ms, idle_ms = (percentile(cars_s, p) * 1_000 for cars_s in (drained.cars_s, idle_s))
         lanes.append(Figure(f"plate to relay p{p}, draining", "ms", busy_ms, idle_ms, "the lane without a drain"))
     return [
-        Figure("log into PostgreSQL", "events/s", rate, rows_rate, "COPY of all rows of all tables"),
-        Figure("log into PostgreSQL", "events/s", rate, log_rate, "COPY of the log alone"),
+        *(Figure("log into PostgreSQL", "events/s", rate, bare_rate, what) for what, bare_rate in bare_rates.items()),
         *lanes,
     ]

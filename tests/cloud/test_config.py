@@ -14,6 +14,7 @@ def test_only_the_database_is_always_needed() -> None:
     assert settings.database_url == DATABASE["EASYPARK_DATABASE_URL"]
     assert (settings.api_host, settings.api_port) == ("127.0.0.1", 8000)
     assert settings.link_shards is None
+    assert settings.keep_days == 365, "raw sessions are kept for 12 months"
     assert str(settings.timeline) == "0.0,0,1.0"
 
 
@@ -34,11 +35,13 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
             "EASYPARK_API_HOST": "0.0.0.0",
             "EASYPARK_API_PORT": "81",
             "EASYPARK_LINK_SHARDS": "03, 01",
+            "EASYPARK_KEEP_DAYS": "400",
         }
     )
     assert settings.jwt_secret == "s" * 40
     assert settings.timeline.speed == 60
     assert settings.link_shards == ("01", "03")
+    assert settings.keep_days == 400
     assert (settings.api_host, settings.api_port) == ("0.0.0.0", 81)
 
 
@@ -55,6 +58,8 @@ def test_everything_can_be_set(tmp_path: Path) -> None:
         ("EASYPARK_API_PORT", "80 80"),
         ("EASYPARK_API_PORT", "65536"),
         ("EASYPARK_LINK_SHARDS", "01,16"),
+        ("EASYPARK_KEEP_DAYS", "0"),
+        ("EASYPARK_KEEP_DAYS", "a year"),
     ],
 )
 def test_a_wrong_setting_is_named_and_a_password_in_it_is_not_shown(name: str, text: str) -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+import psycopg
 import pytest
 
 from provisioning.local.ports import free_port
@@ -127,3 +128,33 @@ def test_link_and_worker_run_without_broker_stripe_and_mail_and_stop_cleanly(
         time.sleep(1)
         assert child.poll() is None
         assert stopped(child, number) == 0
+
+
+def test_the_worker_lets_go_of_what_is_older_than_it_is_told_and_counts_it(
+    env: dict[str, str], database_url: str
+) -> None:
+    now_ms = round(time.time() * 1_000)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("INSERT INTO link.cursors VALUES ('here', 'log-a', 3, 3, 0)")
+        for seq, days in enumerate((5, 4, 1), 1):
+            at_ms = now_ms - days * 86_400_000
+            connection.execute("INSERT INTO link.events VALUES ('here', 'log-a', %s, %s, 'X', '{}')", [seq, at_ms])
+    port = free_port()
+    with running("worker", {**env, "EASYPARK_KEEP_DAYS": "3", "EASYPARK_VITALS_PORT": str(port)}) as child:
+        give_up = time.monotonic() + START_TIMEOUT_REAL_S
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            while connection.execute("SELECT min(seq) FROM link.events").fetchone() != (3,):
+                assert child.poll() is None, child.stderr.read() if child.stderr else ""
+                assert time.monotonic() < give_up
+                time.sleep(0.05)
+        while "easypark_retention_events_removed 2.0" not in _shown(port):
+            assert time.monotonic() < give_up
+            time.sleep(0.05)
+        assert stopped(child) == 0
+
+
+def _shown(port: int) -> str:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    except httpx.TransportError:
+        return ""

@@ -41,6 +41,10 @@ async def test_every_facility_shows_its_lags_ages_and_parked_events(api: Api, en
         told = Presence(facility_id="here", online=True, log_id="log-a", head=50)
         await presence.said(conn, told, now_ms=now_ms - 30_000)
         await conn.execute(text("INSERT INTO link.cursors VALUES ('here', 'log-a', 40, 50, 0)"))
+        await conn.execute(text("UPDATE link.cursors SET base = 4"))
+        await conn.execute(
+            text("INSERT INTO link.events VALUES ('here', 'log-a', 5, :at_ms, 'X', '{}')"), {"at_ms": now_ms - 90_000}
+        )
         await conn.execute(text("INSERT INTO link.parked VALUES ('here', 'log-a', 3, 'billing', 'x', 0)"))
         await conn.execute(text("UPDATE link.decision_log SET version = 9"))
         confirmed = "INSERT INTO link.decision_cursors SELECT 'here', log_id, 7, :at_ms FROM link.decision_log"
@@ -52,6 +56,7 @@ async def test_every_facility_shows_its_lags_ages_and_parked_events(api: Api, en
     assert found["easypark_facility_events_behind/here"] == 10
     assert found["easypark_facility_decisions_behind/here"] == 2
     assert found["easypark_parked_events/here"] == 1
+    assert 90 <= found["easypark_facility_log_age_seconds/here"] < 120, "of the oldest event that is kept"
     assert found["easypark_jobs_waiting"] == 1
     assert found["easypark_jobs_oldest_seconds"] < 60
     assert 30 <= found["easypark_facility_heard_age_seconds/here"] < 60

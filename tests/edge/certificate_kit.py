@@ -47,3 +47,7 @@ def self_signed(folder: Path, common_name: str, *, lives_days: int = 30) -> tupl
     path = folder / f"{common_name}.pem"
     path.write_bytes(made.public_bytes(serialization.Encoding.PEM))
     return path, save_key(folder / f"{common_name}.key", key)
+
+
+def serial_of(file: Path) -> int:
+    return x509.load_pem_x509_certificate(file.read_bytes()).serial_number

@@ -60,6 +60,8 @@ class Charger(ChargePoint):
             GetVariableResultType(
                 "Accepted", x["component"], x["variable"], attribute_value=known[x["variable"]["name"]]
             )
+            if x["variable"]["name"] in known
+            else GetVariableResultType("UnknownVariable", x["component"], x["variable"])
             for x in get_variable_data
         ]
         return call_result.GetVariables(get_variable_result=results)

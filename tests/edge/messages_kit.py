@@ -4,13 +4,14 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import httpx
+from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
@@ -33,16 +34,17 @@ from shared.sync import SyncEntry
 from tests.edge.ocpp.samples import least, schema
 from tests.edge.stations_kit import Site, facility, no_matches
 
+Told = dict[str, Any] | tuple[str, str] | None
 TOKENS = {"device": Role.DEVICE, "attendant": Role.ATTENDANT, "manager": Role.MANAGER}
 
 
 @dataclass
 class Wire:
     """The station's side of a connection. Calls from the server are answered with the least that their schema allows,
-    or by ``answers``: a payload, an error code and description, or None for silence."""
+    or by ``answers``: a payload, an error code and description, None for silence, or what makes one of the call's."""
 
     connection: ClientConnection
-    answers: dict[str, dict[str, Any] | tuple[str, str] | None] = field(default_factory=dict)
+    answers: dict[str, Told | Callable[[dict[str, Any]], Told]] = field(default_factory=dict)
     calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     _replies: asyncio.Queue[list[Any]] = field(default_factory=asyncio.Queue)
     _number: int = 0
@@ -63,6 +65,7 @@ class Wire:
         self.calls.append((action, payload))
         root = schema(f"{action}Response")
         told = self.answers.get(action, least(root, root)) if action in self.answers else least(root, root)
+        told = told(payload) if callable(told) else told
         if isinstance(told, tuple):
             await self.connection.send(json.dumps([4, message_id, *told, {}]))
         elif told is not None:
@@ -101,6 +104,7 @@ class House:
     runtime: Runtime
     store: Store
     client: httpx.AsyncClient
+    app: FastAPI
 
     @asynccontextmanager
     async def station(self, name: str = "dc-1", **more: Any) -> AsyncIterator[Wire]:
@@ -183,7 +187,7 @@ async def housed(
     await server.listening.wait()
     try:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://edge") as client:
-            yield House(Site(server, None), runtime, store, client)  # type: ignore[arg-type]
+            yield House(Site(server, None), runtime, store, client, app)  # type: ignore[arg-type]
     finally:
         tasks[1].cancel()
         await asyncio.wait({tasks[1]})

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,10 @@ import pytest
 
 from edge import commands as commands_module
 from edge.commands import Commands
+from edge.config import parse_config
+from edge.diagnostics.collector import Diagnostics
 from edge.link import Link, LinkSettings
+from edge.rules.gathering import GatherDiagnostics
 from edge.rules.inputs import ArmSetpoint, CommandSettled, OrderReplied, OrderSetpoint, StationOpened
 from edge.rules.orders import SendLocalList
 from edge.runtime import FACILITY_RULES, Runtime
@@ -62,7 +65,9 @@ class Box:
 
 
 @asynccontextmanager
-async def box_on(folder: Path, broker: Broker) -> AsyncIterator[Box]:
+async def box_on(
+    folder: Path, broker: Broker, readings: Mapping[str, Callable[[], object]] | None = None
+) -> AsyncIterator[Box]:
     store = Store(folder, SITE.facility_id)
     entry = SyncEntry(position=1, body=FacilityConfigured(facility=SITE).model_dump(mode="json"))
     store.apply_decisions("hq-1", [entry], 1)
@@ -77,6 +82,19 @@ async def box_on(folder: Path, broker: Broker) -> AsyncIterator[Box]:
         monotonic_ms=lambda: time.monotonic() * 1_000 + real_ms[0],
     )
     commands.respond, link.on_request = link.respond, commands.heard
+    config = parse_config(
+        {
+            "facility_id": SITE.facility_id,
+            "data_dir": str(folder),
+            "broker_url": broker.url(SITE.facility_id),
+            "ocpp": {"port": 1},
+            "api": {"port": 1, "token_file": "tokens"},
+        },
+        folder / "edge.toml",
+    )
+    diagnostics = Diagnostics(config, clock, readings or {}, submit=runtime.submit)
+    commands.on_reading = diagnostics.piece
+    runtime.on_setpoint(GatherDiagnostics, diagnostics.gather)
     box = Box(store.log_id, runtime, commands, shift_s, real_ms)
     runtime.on_setpoint(CommandSettled, commands.settled)
     runtime.on_setpoint(ArmSetpoint, lambda s: box.raised.append(s) if s.arm is Arm.RAISED else None)

@@ -10,7 +10,7 @@ import pytest
 from edge import link as link_module
 from edge.link import Link, LinkSettings
 from edge.rules.inputs import Knowledge
-from edge.store import BATCH_ENTRIES_MAX, Store
+from edge.store import Store
 from provisioning.local.broker import Broker
 from shared.clock import Clock, Timeline
 from shared.decisions import Decision, PlateBlocked, TariffPublished
@@ -132,7 +132,6 @@ async def test_what_is_in_the_log_arrives_once_and_in_order(broker: Broker, stor
         await until(lambda: link.view().acked == 18_005)
     assert positions(cloud, store) == list(range(1, 18_006))
     assert cloud.held[store.log_id][0].body == {"at_ms": 1, "type": "Noted", "body": {"text": "x"}}
-    assert all(len(batch.entries) <= BATCH_ENTRIES_MAX for batch in cloud.batches)
 
 
 async def test_the_first_thing_sent_is_a_question_so_nothing_is_sent_twice_after_a_restart(

@@ -34,7 +34,7 @@ async def test_a_former_log_goes_up_whole_before_the_present_one(broker: Broker,
     logs = [batch.log_id for batch in cloud.batches if batch.entries]
     assert logs == sorted(logs, key=[former, store.log_id].index)
     assert {batch.sent_by for batch in cloud.batches if batch.log_id == former} == {store.log_id}
-    assert store.to_send is None
+    assert [former.drained for former in store.closed_logs] == [True]
 
 
 async def test_what_the_cloud_has_of_a_former_log_is_not_sent_again(broker: Broker, store: Store, cloud: Cloud) -> None:
@@ -46,6 +46,29 @@ async def test_what_the_cloud_has_of_a_former_log_is_not_sent_again(broker: Brok
         await until(lambda: link.view().acked == 1)
     sent = [e.position for batch in cloud.batches if batch.log_id == former for e in batch.entries]
     assert sent == [9, 10]
+
+
+@pytest.mark.parametrize("box", ["goes on", "is started again"])
+async def test_a_cloud_that_was_put_back_gets_a_former_log_again_and_first(
+    box: str, broker: Broker, store: Store, cloud: Cloud
+) -> None:
+    write(store, 700)
+    former = begin_anew(store)
+    write(store, 5)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 5)
+        cloud.held.clear()
+        cloud.batches.clear()
+        if box == "goes on":
+            write(store, 1)
+            link.stir()
+            await until(lambda: link.view().acked == 6)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == store.head)
+    assert [e.position for e in cloud.held[former]] == list(range(1, 701))
+    assert positions(cloud, store) == list(range(1, store.head + 1))
+    taken = [b.log_id for b in cloud.batches if b.entries and (b.log_id == former or b.after == 0)]
+    assert taken == sorted(taken, key=[former, store.log_id].index)
 
 
 async def test_a_former_log_of_which_the_cloud_holds_more_is_done(broker: Broker, store: Store, cloud: Cloud) -> None:

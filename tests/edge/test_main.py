@@ -5,13 +5,16 @@ import hashlib
 import json
 import logging
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +22,7 @@ import httpx
 import pytest
 
 from edge.database import FILE_NAME
-from edge.main import run
+from edge.main import FILES, run
 from edge.store import Store
 from provisioning.local.broker import Broker
 from provisioning.local.ports import free_port
@@ -142,6 +145,18 @@ def until(holds: Callable[[], bool], timeout_s: float = 30) -> None:
     while not holds():
         assert time.monotonic() < give_up, "it never came true"
         time.sleep(0.02)
+
+
+def test_it_takes_the_files_that_a_crowd_at_the_door_needs(box: Box) -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    few = f"ulimit -S -n 512; exec {sys.executable} -c '{RUN}' {box.config}"
+    with subprocess.Popen(["/bin/sh", "-c", few], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as daemon:
+        try:
+            until(lambda: box.health() is not None)
+            allowed = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)[0]
+            assert allowed == (FILES if hard == resource.RLIM_INFINITY else min(FILES, hard))
+        finally:
+            daemon.kill()
 
 
 def test_it_starts_without_a_cloud_and_without_a_configuration_and_stops_cleanly_in_time(box: Box) -> None:
@@ -270,3 +285,28 @@ def test_wiring_that_cannot_be_opened(box: Box, refused: Callable[[], str]) -> N
     assert "pins" in refused()
     with closing(Store(box.folder / "data", SITE.facility_id)):
         pass  # a daemon that did not start holds nothing
+
+
+def test_a_manager_gets_diagnostics_in_which_nothing_is_secret(box: Box) -> None:
+    box.broker_url = box.broker_url.replace("//", "//boston:broker-password@")
+    box.configure()
+    token = hashlib.sha256(b"mellon").hexdigest()
+    with (box.folder / "tokens").open("a") as tokens:
+        tokens.write(f"{token} manager\n")
+    box.start_and_wait()
+    url = f"http://127.0.0.1:{box.api_port}/api/v1/diagnostics"
+    assert httpx.post(url, headers=HEADERS, timeout=60).status_code == 403, "an attendant may not"
+    manager = {"Authorization": "Bearer mellon"}
+    collected = httpx.post(url, headers=manager, timeout=60)
+    assert collected.status_code == 200, collected.text
+    fetched = httpx.get(f"{url}/{collected.json()['details']['name']}", headers=manager, timeout=60)
+    with zipfile.ZipFile(BytesIO(fetched.content)) as bundle:
+        parts = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert all("unreadable" not in text for text in parts.values())
+    assert json.loads(parts["health.json"])["facility_id"] == SITE.facility_id
+    assert "easypark_edge_log_head" in parts["metrics.txt"]
+    assert json.loads(parts["configuration.json"])["broker_url"].startswith("mqtt://127.0.0.1:")
+    everything = "".join(parts.values())
+    for secret in ("broker-password", token, SITE.stations[0].password_sha256, "mellon", "sesame"):
+        assert secret not in everything
+    assert httpx.get(f"{url}/diagnostics-gone.zip", headers=manager).status_code == 404

@@ -152,13 +152,12 @@ def test_the_closed_log_is_still_there_to_be_sent(box: Box) -> None:
     log_id = box.live("A1", "B1")
     shutil.copyfile(box.back_up(), box.file)
     with closing(box.open()) as store:
-        former = store.to_send
-        assert former is not None
+        [former] = store.closed_logs
         assert (former.log_id, former.base) == (log_id, 0)
         _, upto = store.sync_json(after=0, table=former.table)
         assert upto == former.head > 2
         store.log.mark_drained(former)
-        assert store.to_send is None
+        assert [x.drained for x in store.closed_logs] == [True]
 
 
 # The cloud knows more of the log than the file.

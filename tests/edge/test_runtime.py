@@ -126,6 +126,18 @@ async def test_an_answer_is_given_after_the_setpoints_of_its_input_were_dispatch
     assert order == ["setpoint", "answer"]
 
 
+async def test_the_site_is_at_work_until_what_was_decided_is_dispatched(store: Store) -> None:
+    at_work: list[bool] = []
+    runtime = runtime_on(store)
+    async with running(runtime):
+        runtime.on_setpoint(ArmSetpoint, lambda _: at_work.append(runtime.at_work))
+        await runtime.submit(SIGNAL)
+        assert not runtime.at_work
+        runtime.post(SIGNAL)
+        assert runtime.at_work
+    assert at_work == [True, True]
+
+
 async def test_a_setpoint_that_nobody_obeys_here_is_no_failure(store: Store) -> None:
     async with running(runtime := runtime_on(store)):
         runtime.on_setpoint(DisplaySetpoint, lambda _: pytest.fail("not mine"))

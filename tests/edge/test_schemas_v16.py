@@ -6,7 +6,7 @@ from ocpp.v16.enums import Action
 
 from edge import schemas
 from edge.ocpp.rpc import Call, Conversation, Violation
-from edge.schemas import SchemaSetError, v16_dialect
+from edge.schemas import WORDS_MAX, SchemaSetError, v16_dialect
 from tests.edge.ocpp.samples import least, schema
 
 
@@ -41,6 +41,25 @@ def test_a_reading_of_anything_is_let_through_but_not_one_that_is_no_reading() -
     assert judge({"connectorId": 1, "meterValue": [odd]}) is None
     assert judge({"connectorId": 1, "meterValue": [reading(colour="red")]}) is not None
     assert judge({"connectorId": 1, "meterValue": []}) is not None
+
+
+def test_a_station_may_describe_itself_and_its_errors_in_more_words_than_there_are() -> None:
+    requests = v16_dialect().requests
+    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    status = {"connectorId": 1, "status": "Finishing", "errorCode": "NoError"}
+    long = "The driver did not unplug within 00:10:00 minutes after charging has ended."
+    assert requests["BootNotification"]({**boot, "chargeBoxSerialNumber": "E" * 34, "firmwareVersion": long}) is None
+    assert requests["StatusNotification"]({**status, "info": long, "errorCode": "Error"}) is None
+    for wrong in ({"info": "x" * (WORDS_MAX + 1)}, {"status": "Odd"}, {"errorCode": 5}):
+        assert requests["StatusNotification"]({**status, **wrong}) is not None
+
+
+def test_a_stop_is_let_through_whoever_stopped_it_and_whyever() -> None:
+    judge = v16_dialect().requests["StopTransaction"]
+    stop = {"transactionId": 7, "meterStop": 5_100, "timestamp": "2023-11-14T22:13:20Z"}
+    assert judge({**stop, "meterStop": 5_100.5, "idTag": "X16WG99J2QIEGCC0MCJ5-", "reason": "Unplugged"}) is None
+    for wrong in ({"meterStop": "5100"}, {"reason": 1}, {"transactionId": "7"}):
+        assert judge({**stop, **wrong}) is not None
 
 
 @pytest.mark.parametrize(

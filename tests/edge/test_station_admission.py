@@ -33,7 +33,10 @@ def test_a_station_with_its_password_is_let_in() -> None:
         ("/dc-1", "Basic " + base64.b64encode(b"no-colon").decode(), "not HTTP Basic"),
         ("/dc-9", basic("dc-9", PASSWORD), "no station of this id"),
         ("/", basic("", PASSWORD), "no station of this id"),
-        ("/dc-1/", basic("dc-1/", PASSWORD), "no station of this id"),
+        ("//", basic("", PASSWORD), "no station of this id"),
+        ("/dc-1/", basic("dc-1/", PASSWORD), "not the station id"),
+        ("/dc-1/..", basic("..", PASSWORD), "no station of this id"),
+        ("/ac-1%2Fdc-1", basic("dc-1", PASSWORD), "no station of this id"),
         ("/dc-1", basic("ac-1", PASSWORD), "not the station id"),
         ("/dc-1", basic("dc-1", "wrong"), "wrong password"),
         ("/dc-1", basic("dc-1", ""), "wrong password"),
@@ -54,10 +57,22 @@ def test_before_the_first_configuration_a_station_is_told_to_come_back() -> None
 
 
 @pytest.mark.parametrize(
-    ("target", "station_id"), [("/dc-1", "dc-1"), ("/dc%2D1", "dc-1"), ("/dc-1?x=1", "dc-1"), ("/a/b", "a/b")]
+    "target",
+    [
+        "/dc-1",
+        "/dc%2D1",
+        "/dc-1?x=/ac-1",
+        "/dc-1#/ac-1",
+        "/dc-1/",
+        "//dc-1",
+        "/ocpp/dc-1",
+        "/ocpp//1.6/dc-1",
+        "ws://box:9310/dc-1",
+    ],
 )
-def test_the_address_is_percent_decoded(target: str, station_id: str) -> None:
-    assert station_id_of(target) == station_id
+def test_the_last_part_of_the_address_names_the_station(target: str) -> None:
+    assert station_id_of(target) == "dc-1"
+    assert let_in(FACILITY, target, basic("dc-1", PASSWORD)) == FACILITY.station("dc-1")
 
 
 def test_a_password_need_not_be_text() -> None:

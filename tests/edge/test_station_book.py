@@ -1,12 +1,13 @@
 """What stations told of themselves outlives the daemon, is bounded, and never keeps the facility from running."""
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from edge.ocpp.notes import KEPT_MAX, Forget, ForgetOthers, Kind, Note
+from edge.ocpp.notes import KEPT_MAX, Forget, ForgetOne, ForgetOthers, Kind, Note, Revise
 from edge.station_book import FILE_NAME, NOTE_BYTES_MAX, STATION_BYTES_MAX, Kept, StationBook
 
 pytestmark = pytest.mark.anyio
@@ -48,6 +49,21 @@ async def test_what_is_no_more_is_forgotten_by_the_beginning_of_its_key(book: St
     assert await keys(book) == ["10/x", "2%/x"]
     await book.keep("dc-1", [ForgetOthers(Kind.EVENT, "2%/")], NOW_MS)
     assert await keys(book) == ["2%/x"]
+
+
+async def test_a_note_is_made_of_the_one_before_it(book: StationBook) -> None:
+    def counted(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        return {**before, "n": before.get("n", 0) + 1}
+
+    for now_ms in (NOW_MS, NOW_MS + 1):
+        await book.keep("dc-1", [event("b"), Revise(Kind.EVENT, "a", counted)], now_ms)
+    assert await book.note("dc-1", Kind.EVENT, "a") == Kept("a", NOW_MS + 1, {"n": 2})
+
+
+async def test_one_note_is_forgotten_by_its_key_alone(book: StationBook) -> None:
+    await book.keep("dc-1", [event("1"), event("10")], NOW_MS)
+    await book.keep("dc-1", [ForgetOne(Kind.EVENT, "1")], NOW_MS)
+    assert await keys(book) == ["10"]
 
 
 async def test_of_each_kind_only_the_newest_are_kept(book: StationBook) -> None:

@@ -4,16 +4,21 @@ import asyncio
 import contextlib
 import json
 import struct
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import pytest
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Frame, Opcode
 
+from edge import station_door
 from edge.ocpp.rpc import FRAME_BYTES_MAX
 from edge.rules.quarantine_requests import Misbehaved
-from edge.station_door import BEATS
-from edge.station_guard import OFFENCE_POINTS, RECONNECTS
+from edge.station_door import BEATS, Visitor
+from edge.station_guard import OFFENCE_POINTS, RECONNECTS, Guard
 from tests.edge.fuzzing import Fuzzer, good_one, torment
 from tests.edge.messages_kit import House, bearer, housed
 from tests.edge.stations_kit import running, until
@@ -128,6 +133,23 @@ async def test_peers_that_never_finish_their_handshake_disturb_nobody() -> None:
             assert json.loads(await connection.recv())[0] == 3
         for _, writer in idle:
             writer.close()
+
+
+async def test_a_peer_that_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(station_door, "STUCK_REAL_S", 0.2)
+    ended = asyncio.Event()
+
+    async def tell_and_tell(connection: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await connection.send("x" * 1_000_000)
+        ended.set()
+
+    visitor = cast(type[ServerConnection], partial(Visitor, guard=Guard()))
+    async with serve(tell_and_tell, "127.0.0.1", 0, create_connection=visitor, ping_interval=None) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        async with connect(f"ws://127.0.0.1:{port}", max_queue=1, compression=None):
+            await until(ended.is_set)
 
 
 async def test_a_connection_cut_in_the_middle_of_a_frame_leaves_the_place_free() -> None:

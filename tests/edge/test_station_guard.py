@@ -7,6 +7,8 @@ from edge.station_guard import (
     GUESSES_FREE,
     OFFENCE_POINTS,
     OFFENCES_WITHIN_REAL_S,
+    PENDING_ALL_MAX,
+    PENDING_FEW,
     PENDING_MAX,
     RECONNECT_DELAY_REAL_S,
     RECONNECTS,
@@ -37,6 +39,19 @@ def test_long_frames_and_wrong_ones_count_for_many() -> None:
     long, wrong = Pace(), Pace()
     assert any(long.read(1_000_000, 5.0) for _ in range(20))
     assert any(wrong.wrong(5.0) for _ in range(FRAMES // 10))
+
+
+def test_many_addresses_together_have_no_more_than_a_few_each_once_it_is_crowded() -> None:
+    guard = Guard()
+    crowd = [f"10.0.0.{number % 4}" for number in range(PENDING_ALL_MAX)]
+    assert all(guard.knock(address) for address in crowd)
+    assert not guard.knock("10.0.0.1")
+    assert all(guard.knock("station") for _ in range(PENDING_FEW))
+    assert not guard.knock("station")
+    for address in (*crowd, "10.0.0.1"):
+        guard.settled(address)
+    assert guard.knock("10.0.0.1")
+    assert all(guard.knock("station") for _ in range(PENDING_FEW))
 
 
 def test_an_address_may_have_so_many_connections_that_have_not_signed_in() -> None:

@@ -1,5 +1,6 @@
 """The law of the 25 messages that an OCPP 2.0.1 station sends, over real sockets: what each changes in the facility."""
 
+import base64
 import time
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from edge.ocpp.moments import written
 from tests.edge.messages_kit import House, Wire, housed
+from tests.edge.ocmf_kit import Meter
 from tests.edge.stations_kit import until
 
 pytestmark = pytest.mark.anyio
@@ -297,3 +299,24 @@ async def test_data_transfer_of_a_vendor_that_nobody_knows_is_refused(wire: Wire
     assert (await wire.tell("DataTransfer", {"vendorId": "com.acme", "data": {"any": 1}}))[
         "status"
     ] == "UnknownVendorId"
+
+
+async def test_a_signed_register_is_verified_and_one_that_was_changed_raises_an_alert(house: House, wire: Wire) -> None:
+    meter = Meter()
+
+    def signed(text: str) -> dict[str, Any]:
+        data = base64.b64encode(text.encode()).decode()
+        return {"signedMeterData": data, "signingMethod": "", "encodingMethod": "OCMF", "publicKey": meter.key}
+
+    begin = reading(1_000, context="Transaction.Begin", signedMeterValue=signed(meter.reads(1_000, "B")))
+    await wire.tell("TransactionEvent", event("Started", 0, evse={"id": 1}, meterValue=begin))
+    end = reading(2_000, LATER, context="Transaction.End", signedMeterValue=signed(meter.reads(2_000, "E")))
+    await wire.tell("TransactionEvent", event("Ended", 1, at=LATER, meterValue=end))
+    (ended,) = house.events("TransactionEnded")
+    assert (ended["energy_wh"], ended["energy_method"], ended["signature_proof"]) == (1_000, "SIGNED", "FIRST_SEEN_KEY")
+    assert [e["key"] for e in house.events("MeterKeySeen")] == [meter.key]
+
+    forged = reading(1_000, signedMeterValue=signed(Meter().reads(1_000)))
+    other = {"transactionId": "tx-2"}
+    await wire.tell("TransactionEvent", event("Started", 0, evse={"id": 1}, meterValue=forged, about=other))
+    assert [e["kind"] for e in house.events("SecurityEventReported")] == ["MeterSignatureBroken"]

@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidMessage, InvalidStatus
 
 from edge.rules.inputs import Knowledge
 from edge.station_renewal import Certificates
-from edge.station_tls import server_context
+from edge.station_tls import Encryption, TlsFiles
 from edge.stations import Entrance, StationServer, Transport
 from shared.clock import REAL_TIME, Clock
 from tests.edge.certificate_kit import new_key, request, save_key, self_signed
@@ -32,6 +32,7 @@ class Site:
     server: StationServer
     certificates: Certificates
     folder: Path
+    tls: Encryption
 
     def dial(
         self, name: str, *, password: str | None = None, shown: tuple[Path, Path] | None = None, **more: Any
@@ -67,11 +68,13 @@ async def secured(folder: Path, least: int = 1) -> AsyncIterator[Site]:
         matches_for_token=no_matches,
         transport=Transport(signer=certificates),
     )
-    tls = server_context(certificate, key, [certificates.authority().certificate_file])
+    revoked = folder / "revoked"
+    revoked.touch()
+    tls = Encryption(TlsFiles(certificate, key, [certificates.authority().certificate_file], revoked))
     serving = asyncio.create_task(server.serve(Entrance("127.0.0.1", 0), Entrance("127.0.0.1", 0, tls)))
     await server.listening.wait()
     try:
-        yield Site(server, certificates, folder)
+        yield Site(server, certificates, folder, tls)
     finally:
         serving.cancel()
         with suppress(asyncio.CancelledError):

@@ -176,7 +176,7 @@ async def test_limits_come_in_the_amperes_that_it_takes_over_its_three_phases() 
         schedule = station.of("SetChargingProfile")[0]["csChargingProfiles"]["chargingSchedule"]
     assert schedule == {
         "chargingRateUnit": "A",
-        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 15.2, "numberPhases": 3}],
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 15.1, "numberPhases": 3}],
     }
 
 

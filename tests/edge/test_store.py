@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from edge.database import FILE_NAME, StoreError
-from edge.store import BATCH_BYTES_MAX, BATCH_ENTRIES_MAX, Store, new_log_id
+from edge.store import SLICE_BYTES_MAX, SLICE_ENTRIES_MAX, Store, new_log_id
 from shared.decisions import Decision, PlateBlocked, PlateUnblocked, RightAssigned, RightRevoked
 from shared.events import Entry
 from shared.ids import Id, position_id
 from shared.rights import Right, RightKind, Vehicle
 from shared.sync import Batch, SyncEntry, receive
-from shared.wire import decode, encode_batch
+from shared.wire import Parcel, decode
 
 HQ = "hq-1"
 
@@ -102,10 +102,12 @@ def test_a_reopened_log_goes_on_under_the_same_name(tmp_path: Path) -> None:
 
 
 def sent(store: Store, after: int = 0) -> list[SyncEntry]:
-    """The next batch, as the cloud reads it."""
+    """The next slice, as the cloud reads it."""
+    parcel = Parcel()
     entries, upto = store.sync_json(after=after)
+    parcel.add(entries)
     header = Batch(log_id=store.log_id, after=after, upto=upto, entries=())
-    return list(decode(Batch, encode_batch(header, entries)).entries)
+    return list(decode(Batch, parcel.seal(header)).entries)
 
 
 def test_entries_travel_with_their_position_and_all_that_was_written(store: Store) -> None:
@@ -119,14 +121,14 @@ def test_whatever_is_in_a_text_it_travels_as_it_is(store: Store) -> None:
     assert sent(store) == [SyncEntry(position=1, body={"at_ms": -5, "type": 'Odd "type" \\', "body": odd})]
 
 
-def test_a_batch_is_bounded_in_entries_and_in_bytes_but_never_empty_when_there_is_something(store: Store) -> None:
-    store.append([Entry(seq=n, at_ms=n, type="N", body={}) for n in range(1, BATCH_ENTRIES_MAX + 2)])
-    assert [e.position for e in sent(store)] == list(range(1, BATCH_ENTRIES_MAX + 1))
+def test_a_slice_is_bounded_in_entries_and_in_bytes_but_never_empty_when_there_is_something(store: Store) -> None:
+    store.append([Entry(seq=n, at_ms=n, type="N", body={}) for n in range(1, SLICE_ENTRIES_MAX + 2)])
+    assert [e.position for e in sent(store)] == list(range(1, SLICE_ENTRIES_MAX + 1))
     big = store.head
-    store.append([line(big + n, text="é" * (BATCH_BYTES_MAX // 4 + 1)) for n in range(1, 4)])
+    store.append([line(big + n, text="é" * (SLICE_BYTES_MAX // 4 + 1)) for n in range(1, 4)])
     assert [e.position for e in sent(store, big)] == [big + 1]
-    assert [e.position for e in sent(store, BATCH_ENTRIES_MAX)] == [BATCH_ENTRIES_MAX + 1, big + 1]
-    assert store.sync_json(after=store.head) == ("", store.head)
+    assert [e.position for e in sent(store, SLICE_ENTRIES_MAX)] == [SLICE_ENTRIES_MAX + 1, big + 1]
+    assert store.sync_json(after=store.head) == (b"", store.head)
 
 
 WRITER = """

@@ -1,6 +1,7 @@
 """A serial line stays open for ever, over real ptys and sockets."""
 
 import os
+import resource
 import socket
 import threading
 import tty
@@ -64,6 +65,20 @@ def cable(tmp_path: Path) -> Iterator[Cable]:
 
 
 @pytest.fixture
+def many_files() -> Iterator[list[int]]:
+    """All numbers below 1,024 and some more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 4_096)), hard))
+    files = [os.open(os.devnull, os.O_RDONLY)]
+    while files[-1] < 1_100:
+        files.append(os.open(os.devnull, os.O_RDONLY))
+    yield files
+    for file in files:
+        os.close(file)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
 def notes() -> Notes:
     return Notes()
 
@@ -112,6 +127,19 @@ def test_a_pulled_cable_is_reported_once_and_the_device_works_when_it_is_back(
     eventually(lambda: notes.heard[2:] == ["opened"], "opened again")
     os.write(cable.near, b"whole\r\n")
     eventually(lambda: notes.lines == [b"whole"], "the line after the break, without the half one before it")
+
+
+def test_a_line_opened_while_too_many_files_are_open_works_once_they_are_closed(
+    cable: Cable, port: SerialPort, notes: Notes, many_files: list[int]
+) -> None:
+    cable.plug_in()
+    port.start()
+    eventually(lambda: any("failed" in heard for heard in notes.heard), "the line is refused")
+    while many_files:
+        os.close(many_files.pop())
+    eventually(lambda: notes.heard[-1:] == ["opened"], "it is open")
+    os.write(cable.near, b"$A*00\r\n")
+    eventually(lambda: notes.lines != [], "a line is heard")
 
 
 def test_writing_never_waits_and_a_closed_line_says_so(cable: Cable, port: SerialPort, notes: Notes) -> None:

@@ -1,7 +1,9 @@
 """The command line: what cannot be meant is refused with what is allowed, and start-up problems are one line."""
 
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -40,6 +42,24 @@ def test_what_cannot_be_meant_is_refused(arguments: list[str], said: str, capsys
 )
 def test_durations_are_numbers_with_a_unit(text: str, ms: int) -> None:
     assert cli._duration(text) == ms
+
+
+def test_diagnostics_of_a_box_whose_daemon_does_not_run_say_what_cannot_be_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "edge.toml"
+    config.write_text(
+        'facility_id = "here"\ndata_dir = "data"\nbroker_url = "mqtt://here:secret-word@broker"\n'
+        '[ocpp]\nport = 1\n[api]\nport = 2\ntoken_file = "tokens"\n'
+    )
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "facility.db").write_bytes(b"not a database" * 100)
+    assert cli.main(["diagnostics", "--config", str(config), "--to", str(tmp_path / "usb")]) == 0
+    with zipfile.ZipFile(capsys.readouterr().out.strip()) as bundle:
+        parts = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert "file is not a database" in parts["store.json"]
+    assert json.loads(parts["disk.json"])["files"] == {"facility.db": 1_400}
+    assert "secret-word" not in "".join(parts.values())
 
 
 def test_a_token_is_signed_with_the_clouds_secret(

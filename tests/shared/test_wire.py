@@ -1,5 +1,6 @@
 """Topics name a facility and a channel; payloads are small, ours, or refused."""
 
+import json
 import zlib
 
 import pytest
@@ -14,6 +15,7 @@ from shared.wire import (
     UP,
     Address,
     Channel,
+    Parcel,
     WireError,
     cloud_subscriptions,
     decode,
@@ -78,6 +80,27 @@ def test_a_message_survives_the_wire(bodies: list[dict[str, object]]) -> None:
     entries = tuple(SyncEntry(position=n, body=body) for n, body in enumerate(bodies, start=3))
     batch = Batch(log_id="boston-1f", after=2, upto=2 + len(entries), entries=entries)
     assert decode(Batch, encode(batch)) == batch
+
+
+@given(st.lists(st.lists(st.dictionaries(st.text(max_size=5), st.integers()), max_size=3), max_size=3))
+def test_a_batch_put_together_from_stretches_is_one_batch(stretches: list[list[dict[str, int]]]) -> None:
+    parcel, entries = Parcel(), list[SyncEntry]()
+    for stretch in stretches:
+        fresh = [SyncEntry(position=n, body=body) for n, body in enumerate(stretch, start=len(entries) + 1)]
+        parcel.add(json.dumps([e._asdict() for e in fresh])[1:-1].encode())
+        entries += fresh
+    said = Batch(log_id="boston-1f", after=0, upto=len(entries), entries=(), head=9, sent_by="boston-2f")
+    assert decode(Batch, parcel.seal(said)) == said.model_copy(update={"entries": tuple(entries)})
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [7, {"position": 1}, [1], [{"position": 1}], [{"position": True, "body": {}}], [{"position": 1, "body": []}]],
+)
+def test_entries_that_are_none_are_refused(entries: object) -> None:
+    told = {"log_id": "boston-1f", "after": 0, "upto": 1, "entries": entries}
+    with pytest.raises(WireError, match="not a Batch"):
+        decode(Batch, zlib.compress(json.dumps(told).encode()))
 
 
 @given(st.binary(max_size=200))

@@ -1,5 +1,6 @@
 """Many seeds in one run, by more than one process or cut short; what is printed is what a person goes on with."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -24,7 +25,7 @@ def test_a_seed_that_fails_in_another_process_is_printed_all_the_same(capsys: py
     wish = Wish(Scenario(facilities=2, days=1, pace=6), seeds=2, jobs=2, bug="drift-sign")
     assert run.run(wish) == 1
     told = capsys.readouterr()
-    assert "easypark simulate --seed 0 --facilities 2 --days 1 --pace 6 --bug drift-sign" in told.out
+    assert re.search(r"easypark simulate --seed \d --facilities 2 --days 1 --pace 6 --bug drift-sign", told.out)
     assert "of 2 seeds failed" in told.out
 
 

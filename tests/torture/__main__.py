@@ -18,8 +18,10 @@ from tests.torture.offline import Offline
 from tests.torture.ordeal import EVERYTHING, KILL, Ordeal
 from tests.torture.picture import draw
 from tests.torture.power import trial
+from tests.torture.tidings import Tidings
 
 CURVE_REAL_S = 90.0
+TIDINGS_ROUNDS = 25
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--events", type=int, default=1_000_000, help="of each facility in the drill (default: 1000000)"
     )
     parser.add_argument("--steps", type=int, default=1_000_000, help="of the power rule (default: 1000000)")
+    parser.add_argument("--jobs", type=int, default=1, help="processes that share those steps (default: 1)")
     parser.add_argument("--picture", type=Path, help="where to draw the curve, an SVG")
     options = parser.parse_args(arguments)
     failed = [name for name in options.only or TRIALS if not TRIALS[name](options)]
@@ -88,9 +91,15 @@ def _simulate(options: argparse.Namespace) -> bool:
 
 
 def _power(options: argparse.Namespace) -> bool:
-    found = trial(options.steps, first=options.seed)
+    found = trial(options.steps, first=options.seed, jobs=options.jobs)
     print(json.dumps(found, indent=2))
     return not found["audit"]
+
+
+def _tidings(_options: argparse.Namespace) -> bool:
+    with tempfile.TemporaryDirectory(prefix="easypark-tidings-") as folder:
+        print(json.dumps(found := Tidings(Path(folder), TIDINGS_ROUNDS).run(), indent=2))
+    return not found["late"]
 
 
 def _curve(options: argparse.Namespace) -> bool:
@@ -113,6 +122,7 @@ TRIALS = {
     "fuzz": _fuzz,
     "power": _power,
     "curve": _curve,
+    "tidings": _tidings,
 }
 
 if __name__ == "__main__":

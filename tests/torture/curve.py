@@ -27,11 +27,12 @@ from provisioning.audit.edge_log import read
 from provisioning.audit.power_book import PowerBook
 from provisioning.local.ports import HOST
 from shared.clock import SECOND_MS, Clock, Timeline
-from shared.events import LimitBreached, parse_event
+from shared.events import LimitBreached, LimitRoundedUp, parse_event
 from shared.facilities import Facility, Station
 from tests.benchmarks.box import PASSWORD, RATINGS_W, Box, account, fill, full_size
 from tests.torture.promptness import limits_after_s
 from tests.torture.proxy import Proxy, Weather
+from tests.torture.use import used_pct
 
 OFFSET_MS = 25 * SECOND_MS
 """How far off a station's clock may be here; the site counts on 30 s."""
@@ -47,18 +48,22 @@ _CAST = {
     18: Behaviour.FORGETS,
     19: Behaviour.IGNORES,
 }
-ROUNDING = (6, 20)
-"""Stations that make of a limit the next whole ampere."""
+ROUNDING_V = {6: VOLTS, 7: 3 * VOLTS, 20: VOLTS}
+"""Stations that make of a limit the next whole ampere, on so many volts in all."""
+KNOWN_TO_ROUND = (6, 20)
+_APART = (Behaviour.REJECTS, Behaviour.IGNORES, Behaviour.FORGETS, Behaviour.SLOW)
 _WEATHERS = (Weather.CUT, Weather.HALF_OPEN, Weather.SLOW, Weather.LOSSY)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """At an instant lived: what all would give in truth, and what they would if each kept its word."""
+    """At an instant lived: what all would give in truth, what they would if each kept its word, and what of that those
+    give that can be told."""
 
     at_ms: int
     total_w: float
     kept_w: float
+    obeying_w: float
 
 
 @dataclass
@@ -68,7 +73,8 @@ class Watched:
     station: SimulatedStation
     clock: Clock
     behaviour: Behaviour
-    rounds_up: bool
+    rounding_v: int = 0
+    known_to_round: bool = False
     agreed: tuple[Profile, ...] = ()
     paused: bool = False
 
@@ -78,9 +84,9 @@ class Watched:
 
         async def told(request: Fields) -> Fields:
             profile = parse_profile(request["evse_id"], request["charging_profile"], self.station.device.supply, 0)
-            if self.rounds_up:
+            if self.rounding_v:
                 for period in request["charging_profile"]["charging_schedule"][0]["charging_schedule_period"]:
-                    period["limit"] = math.ceil(period["limit"] / VOLTS) * VOLTS
+                    period["limit"] = math.ceil(period["limit"] / self.rounding_v) * self.rounding_v
             answer = await really(request)
             if answer["status"] == "Accepted":
                 self.agreed = profiles.install(self.agreed, profile)
@@ -96,7 +102,10 @@ class Watched:
         outlet = device.outlets[1]
         self._forget(outlet.state, now_ms)
         given_w = outlet.given_w
-        if self.behaviour not in (Behaviour.IGNORES, Behaviour.FORGETS) or outlet.transaction is None:
+        strays = self.behaviour in (Behaviour.IGNORES, Behaviour.FORGETS) or (
+            self.rounding_v and not self.known_to_round
+        )
+        if not strays or outlet.transaction is None:
             return given_w, given_w
         running = Running(outlet.transaction.transaction_id, outlet.transaction.started_ms)
         limit_w = profiles.limit_w(self.agreed, 1, running, now_ms)
@@ -159,7 +168,7 @@ class Curve:
         memory = Memory(Journal(self.folder / f"{doc.station_id}.journal"), "station")
         behaviour = _CAST.get(number, Behaviour.OBEYS)
         station = SimulatedStation(doc, Login(f"ws://{HOST}:{port}", PASSWORD), clock, memory, behaviour)
-        return Watched(station, clock, behaviour, number in ROUNDING)
+        return Watched(station, clock, behaviour, ROUNDING_V.get(number, 0), number in KNOWN_TO_ROUND)
 
     async def _drive(self, number: int, one: Watched) -> None:
         """Cars come to a station one after the other, each with the token of the customer whose car stands inside."""
@@ -177,8 +186,9 @@ class Curve:
     async def _sample(self, fleet: list[Watched]) -> None:
         while True:
             powers_w = [one.powers_w() for one in fleet]
-            totals_w = [sum(column) for column in zip(*powers_w, strict=True)]
-            self.samples.append(Sample(self._clock.now_ms(), totals_w[0], totals_w[1]))
+            total_w, kept_w = (sum(column) for column in zip(*powers_w, strict=True))
+            obeying_w = sum(w for (_, w), one in zip(powers_w, fleet, strict=True) if one.behaviour not in _APART)
+            self.samples.append(Sample(self._clock.now_ms(), total_w, kept_w, obeying_w))
             await asyncio.sleep(SAMPLE_REAL_S)
 
     async def _go_wrong(self, box: Box, proxy: Proxy, ends_real_s: float) -> None:
@@ -200,17 +210,20 @@ class Curve:
     def _conclude(self, box: Box) -> dict[str, object]:
         log = read(box.file)
         book = PowerBook(self.site)
-        flagged_ms: dict[str, int] = {}
+        flagged_ms, rounding = dict[str, int](), set[str]()
         for written in log.entries:
             event = parse_event(written)
             if event is not None:
                 book.take(event, written.at_ms)
             if isinstance(event, LimitBreached):
                 flagged_ms.setdefault(event.station_id, written.at_ms)
+            elif isinstance(event, LimitRoundedUp):
+                rounding.add(event.station_id)
         budget_w = self.site.power.budget_w
         obeying = [s.station_id for n, s in enumerate(self.site.stations, 1) if n not in _CAST]
         kept_w = max(s.kept_w for s in self.samples)
-        calm = sorted(s.kept_w for s in self.samples if self.kills_ms and s.at_ms < self.kills_ms[0])
+        calm = [(s.at_ms, s.obeying_w) for s in self.samples if self.kills_ms and s.at_ms < self.kills_ms[0]]
+        apart = [s.station_id for n, s in enumerate(self.site.stations, 1) if _CAST.get(n) in _APART]
         found = [f"{kept_w:.0f} W of {budget_w} W by stations that keep their word"] if kept_w > budget_w + 1 else []
         found += [f"the auditor finds {book.over_w_max} W too much"] if book.over_w_max > 0 else []
         return {
@@ -219,8 +232,9 @@ class Curve:
             "bad_weather": len(self.weather_ms),
             "kept_max_w": round(kept_w),
             "total_max_w": round(max(s.total_w for s in self.samples)),
-            "used_pct": round(100 * calm[len(calm) * 9 // 10] / budget_w, 1) if calm else None,
+            "used_pct": used_pct(self.site, log.entries, calm[len(calm) // 3 :], apart) if calm else None,
             "flagged": sorted(flagged_ms),
+            "taken_to_round_up": sorted(rounding),
             "limit_accepted_after_lived_s": limits_after_s(log.entries, obeying),
             "audit": found,
         }
@@ -229,7 +243,7 @@ class Curve:
 def _site() -> Facility:
     base = full_size()
     stations = list(base.stations)
-    for number in ROUNDING:
+    for number in KNOWN_TO_ROUND:
         evse = stations[number - 1].evses[0].model_copy(update={"rounds_up": True, "voltage_v": VOLTS, "phases": ""})
         stations[number - 1] = stations[number - 1].model_copy(update={"evses": (evse,)})
     return base.model_copy(update={"stations": tuple(stations)})

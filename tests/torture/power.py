@@ -1,11 +1,12 @@
 """The power rule driven at random for as long as one likes: no promise may ever exceed the budget.
 
-``python -m tests.torture --only power --steps 1000000``
+``python -m tests.torture --only power --steps 1000000 --jobs 2``
 """
 
 import time
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
 from random import Random
 
 from tests.builders import facility
@@ -18,6 +19,7 @@ RATINGS_W = (11_000, 22_000, 50_000, 150_000)
 BUDGETS_W = (60_000, 120_000)
 KINDS = ("plain", *sorted(ELECTRICS))
 _TELL_EVERY_REAL_S = 30.0
+_LIVES_AT_ONCE = 20
 
 
 def drive(life: int, steps: int = LIFE_STEPS) -> tuple[Driver, int]:
@@ -39,24 +41,45 @@ def drive(life: int, steps: int = LIFE_STEPS) -> tuple[Driver, int]:
     return driver, steps
 
 
-def trial(steps: int, first: int, say: Callable[[str], None] = print) -> dict[str, object]:
-    """Drive ``steps`` steps from life ``first`` on; what was found is under ``audit``, each with the life that shows
-    it."""
+def trial(steps: int, first: int, *, jobs: int = 1, say: Callable[[str], None] = print) -> dict[str, object]:
+    """Drive about ``steps`` steps from life ``first`` on, in so many processes; what was found is under ``audit``, each
+    with the life that shows it."""
     began_real_s = told_real_s = time.perf_counter()
-    done, life, found, peak_pct = 0, first, Counter[str](), 0.0
-    while done < steps:
-        driver, took = drive(life)
-        done, life = done + took, life + 1
-        found.update(f"life {life - 1}: {what}" for what in driver.site.found)
-        peak_pct = max(peak_pct, 100 * driver.site.most_w / driver.site.facility.power.budget_w)
+    lives = range(first, first + -(-steps // LIFE_STEPS))
+    done, found, peak_pct = 0, list[str](), 0.0
+    for lived in _live(lives, jobs):
+        done, peak_pct = done + lived.steps, max(peak_pct, lived.peak_pct)
+        found += lived.found
+        for what in lived.found:
+            say(what)
         if time.perf_counter() - told_real_s > _TELL_EVERY_REAL_S:
             told_real_s = time.perf_counter()
             say(f"{done} of {steps} steps, {len(found)} objections")
-    real_s = time.perf_counter() - began_real_s
     return {
         "steps": done,
-        "lives": life - first,
-        "steps_per_real_s": round(done / real_s),
+        "lives": len(lives),
+        "steps_per_real_s": round(done / (time.perf_counter() - began_real_s)),
         "most_that_honest_stations_could_draw_pct": round(peak_pct, 1),
-        "audit": list(found),
+        "audit": found,
     }
+
+
+@dataclass(frozen=True, slots=True)
+class _Lived:
+    steps: int
+    peak_pct: float
+    found: tuple[str, ...]
+
+
+def _live(lives: range, jobs: int) -> Iterator[_Lived]:
+    if jobs == 1:
+        yield from map(_one, lives)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(_one, lives, chunksize=_LIVES_AT_ONCE)
+
+
+def _one(life: int) -> _Lived:
+    driver, took = drive(life)
+    found = tuple(f"life {life}: {what}" for what in driver.site.found)
+    return _Lived(took, 100 * driver.site.most_w / driver.site.facility.power.budget_w, found)

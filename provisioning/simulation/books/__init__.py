@@ -5,8 +5,9 @@ from provisioning.simulation.books.command_book import CommandBook
 from provisioning.simulation.books.copy_book import CopyBook
 from provisioning.simulation.books.decision_book import DecisionBook
 from provisioning.simulation.books.draw_book import DrawBook
+from provisioning.simulation.books.grid_book import GridBook
 from provisioning.simulation.books.money_book import MoneyBook
 from provisioning.simulation.books.promise_book import PromiseBook
 from provisioning.simulation.books.right_book import RightBook
 
-BOOKS = (CopyBook, MoneyBook, PromiseBook, DrawBook, ArmBook, RightBook, DecisionBook, CommandBook)
+BOOKS = (CopyBook, MoneyBook, PromiseBook, DrawBook, GridBook, ArmBook, RightBook, DecisionBook, CommandBook)

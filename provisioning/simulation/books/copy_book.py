@@ -1,7 +1,8 @@
-"""The cloud's events are an exact prefix of each facility's log, whatever happened; in the end, all of it."""
+"""The cloud's events are an exact prefix of each facility's log, whatever happened; in the end, all of it, but for what
+a box took along that was replaced."""
 
 from provisioning.simulation.auditor import Hearing, Subject
-from provisioning.simulation.happenings import Acknowledged, Believed, Logged, Restored, Settled, Stored
+from provisioning.simulation.happenings import Acknowledged, Believed, Logged, Replaced, Restored, Settled, Stored
 from shared.events import Entry
 
 
@@ -13,6 +14,8 @@ class CopyBook:
         self._logs: dict[str, list[Entry]] = {}
         self._held: dict[str, int] = {}
         self._acknowledged_upto: dict[str, int] = {}
+        self._facility_of: dict[str, str] = {}
+        self._kept_upto: dict[str, int] = {}
 
     def hears(self) -> Hearing:
         return {
@@ -20,12 +23,14 @@ class CopyBook:
             Stored: self._stored,
             Acknowledged: self._acknowledged,
             Believed: self._believed,
+            Replaced: self._replaced,
             Restored: self._restored,
             Settled: self._settled,
         }
 
     def _logged(self, told: Logged) -> None:
         log = self._logs.setdefault(told.log_id, [])
+        self._facility_of[told.log_id] = told.facility_id
         if told.entry.seq != len(log) + 1:
             self._subject.fail(f"{told.log_id}: entry {told.entry.seq} was written at place {len(log) + 1}")
         log.append(told.entry)
@@ -61,10 +66,15 @@ class CopyBook:
     def _restored(self, told: Restored) -> None:
         self._held = dict(told.held)
 
+    def _replaced(self, told: Replaced) -> None:
+        of_facility = (x for x in self._logs if self._facility_of[x] == told.facility_id)
+        self._kept_upto |= {log_id: told.kept.get(log_id, 0) for log_id in of_facility}
+
     def _settled(self, told: Settled) -> None:
         for log_id, log in self._logs.items():
             held = told.events.get(log_id, ())
-            if len(held) != len(log):
+            least = self._kept_upto.get(log_id, len(log))
+            if not least <= len(held) <= len(log):
                 self._subject.fail(f"{log_id}: of {len(log)} entries the cloud holds {len(held)} in the end")
             for mine, theirs in zip(log, held, strict=False):
                 if mine != theirs:

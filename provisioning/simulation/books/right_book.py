@@ -1,6 +1,7 @@
 """Who was let in, and who was let charge: only under rights that the facility knew to hold."""
 
 from provisioning.simulation.auditor import Hearing, Subject
+from provisioning.simulation.books.lives import Lives
 from provisioning.simulation.books.told import ToldDecisions
 from provisioning.simulation.happenings import Heard, Logged
 from shared.decisions import PlateBlocked, RightAssigned
@@ -16,12 +17,12 @@ class RightBook:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._told = {name: ToldDecisions() for name in subject.facilities}
+        self._told: Lives[ToldDecisions] = Lives(subject.facilities, lambda _: ToldDecisions())
         self._changed_ms: dict[tuple[str, str], int] = {}
         self._entered_under: dict[str, str | None] = {}
 
     def hears(self) -> Hearing:
-        return {Logged: self._logged, Heard: self._heard}
+        return {Logged: self._logged, Heard: self._heard, **self._told.hears()}
 
     def _heard(self, told: Heard) -> None:
         for key in self._told[told.facility_id].take(told):

@@ -1,6 +1,6 @@
 """The planted bugs. A new one is a few lines in one of these files, or in a new one, and a name in ``BUGS``."""
 
-from provisioning.simulation.bugs import boxes, cloud, lanes, money, orders, power, rights, sync
+from provisioning.simulation.bugs import boxes, cloud, disks, lanes, money, orders, power, rights, sync
 
 BUGS = (
     sync.DELIVERED_ON_PUBLISH,
@@ -13,17 +13,21 @@ BUGS = (
     cloud.SAME_LOG_AFTER_RESTORE,
     boxes.ACT_BEFORE_DURABLE,
     boxes.TAIL_FORGOTTEN,
+    disks.SAME_LOG_AFTER_COPY,
+    disks.FORMER_ASKED_ONCE,
     lanes.CLOSE_ON_CAR,
     lanes.LET_IN_TWICE,
     money.CHARGED_APART,
     money.LATEST_PRICE,
     money.ENDED_AGAIN,
+    money.JUMP_BY_THE_CLOCK,
     orders.DONE_AGAIN,
     orders.DONE_LATE,
     power.PENDING_IGNORED,
     power.DRIFT_SIGN,
     power.STEPPED_AT_ONCE,
     power.TAKEN_FOR_TIMED,
+    power.STRANGER_TIMED,
     rights.REVOCATION_IGNORED,
     rights.EXPIRY_IGNORED,
 )

@@ -46,11 +46,21 @@ def _ended_again(replace: Replace) -> None:
     replace(fold_charging.FOLDS, TransactionEnded, forget)
 
 
+def _jump_by_the_clock(replace: Replace) -> None:
+    replace(fold_charging, "_astray", lambda _known, _told_ms: None)
+
+
 BUSY = Scenario(facilities=2, days=0.5, pace=12)
 CHARGED_APART = Bug(
     "charged-apart", "a charge is committed before its events are, under a name of its own", _charged_apart, BUSY
 )
 LATEST_PRICE = Bug(
     "latest-price", "the cloud charges by what it has published since, not by what was quoted", _latest_price, BUSY
+)
+JUMP_BY_THE_CLOCK = Bug(
+    "jump-by-the-clock",
+    "a station whose clock is wrong tells of much energy at one instant, and it is all right",
+    _jump_by_the_clock,
+    BUSY,
 )
 ENDED_AGAIN = Bug("ended-again", "a transaction that has ended begins again when a message is repeated", _ended_again)

@@ -46,9 +46,22 @@ def _taken_for_timed(replace: Replace) -> None:
     replace(fold_clock.FOLDS, ClockStepped, forgetful)
 
 
+def _stranger_timed(replace: Replace) -> None:
+    stepped = fold_clock.FOLDS[ClockStepped]
+
+    def of_those_known(state: FacilityState, event: ClockStepped, at_ms: int) -> None:
+        stepped(state, event, at_ms)
+        state.stepped = False
+
+    replace(fold_clock.FOLDS, ClockStepped, of_those_known)
+
+
 PENDING_IGNORED = Bug("pending-ignored", "a limit counts only once it was answered", _pending_ignored, DENSE)
 DRIFT_SIGN = Bug("drift-sign", "a station's clock is taken to be off to the harmless side", _drift_sign, DENSE)
 STEPPED_AT_ONCE = Bug("stepped-at-once", "leases end by the stations' clocks, not by ours", _stepped_at_once, DENSE)
 TAKEN_FOR_TIMED = Bug(
     "taken-for-timed", "a station has our old time until it is told the new one", _taken_for_timed, DENSE
+)
+STRANGER_TIMED = Bug(
+    "stranger-timed", "a station that a new box meets may have its time from another box", _stranger_timed, DENSE
 )

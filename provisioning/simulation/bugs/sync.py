@@ -43,7 +43,7 @@ def _apply_twice(replace: Replace) -> None:
     replace(headquarters, "receive", receive)
 
 
-BUSY = Scenario(facilities=1, days=0.5, pace=12)
+BUSY = Scenario(facilities=2, days=0.3, pace=12)
 DELIVERED_ON_PUBLISH = Bug(
     "delivered-on-publish", "the edge counts an entry as delivered when the broker has it", _delivered_on_publish
 )

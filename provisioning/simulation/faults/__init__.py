@@ -1,10 +1,12 @@
 """What breaks. A new fault is a file here and a name in ``FAULTS``."""
 
-from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, commands, lanes, links
+from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, commands, disks, lanes, links, meters
 
 FAULTS = (
     boxes.CRASH,
     boxes.BOOT_LOOP,
+    disks.EMPTIED,
+    disks.PUT_BACK,
     links.CUT,
     links.LONG_CUT,
     links.BAD,
@@ -17,4 +19,6 @@ FAULTS = (
     chargers.ILL_MANNERED,
     lanes.DEVICE_DIES,
     commands.COMES_AGAIN,
+    commands.OPENS_AGAIN,
+    meters.SILENT,
 )

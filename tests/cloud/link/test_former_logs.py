@@ -40,7 +40,7 @@ async def test_both_logs_of_a_box_that_began_anew_come_and_it_is_not_taken_for_t
         box.store.append([started(2), started(3)])
         box.store.begin_anew("here-new", Snapshot(0, "rules", "{}"), [started(1)])
         box.start()
-        await until(lambda: box.store.to_send is None and box.link.view().backlog == 0)
+        await until(lambda: all(x.drained for x in box.store.closed_logs) and box.link.view().backlog == 0)
         async with transaction(engine) as conn:
             rows = (await conn.execute(text("SELECT log_id, count(*) AS n FROM link.events GROUP BY log_id"))).all()
             standing = await boxes.standing(conn, "here")

@@ -57,3 +57,9 @@ def test_who_pays_may_be_told_after_the_start() -> None:
 def test_what_follows_the_end_of_a_transaction_changes_nothing() -> None:
     until_end = changes_of([started(), ended()])
     assert changes_of([started(), ended(), state("Charging", 99), ended(energy_wh=1)]) == until_end
+
+
+def test_how_energy_was_come_by_says_what_the_meters_signatures_are_worth() -> None:
+    (plain,) = changes_of([started(), ended(energy_method="SIGNED")])
+    (proven,) = changes_of([started(), ended(energy_method="SIGNED", signature_proof="FIRST_SEEN_KEY")])
+    assert (plain["energy_method"], proven["energy_method"]) == ("SIGNED", "SIGNED/FIRST_SEEN_KEY")

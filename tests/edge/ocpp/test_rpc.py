@@ -68,9 +68,6 @@ def test_an_answer_is_a_callresult_with_the_calls_message_id(talk: Conversation)
         json.dumps([2, "m" * 37, "Heartbeat", {}]),
         "[2]",
         '[2,"m-1","Heartbeat",{"customData":{"vendorId":NaN}}]',
-        '[2,"m-1","Heartbeat",{"customData":{"vendorId":"v","n":1e400}}]',
-        '[2,"m-1","Heartbeat",{"customData":{"vendorId":"v","n":' + "9" * 5_000 + "}}]",
-        '[2,"m-1","Heartbeat",{"customData":{"vendorId":"v","n":' + "9" * 19 + "}}]",
         "[" * 100_000,
         '[2,"m-1","Heartbeat",' + '{"a":' * 2_000 + "1" + "}" * 2_000 + "]",
         "x" * (FRAME_BYTES_MAX + 1),
@@ -82,6 +79,28 @@ def test_a_frame_that_is_no_call_earns_a_framework_error(talk: Conversation, fra
     message_id, code = refused(talk, frame)
     deep = isinstance(frame, str) and '{"a":' in frame
     assert (message_id, code) == ("-1", ErrorCode.RPC_FRAMEWORK_ERROR) or (deep and code == ErrorCode.FORMAT_VIOLATION)
+
+
+@pytest.mark.parametrize("number", ["1e400", "-1e18", "9" * 19, "-" + "9" * 19, "9" * 5_000])
+def test_a_number_that_no_field_can_hold_is_refused_by_the_field_that_it_stands_in(
+    talk: Conversation, number: str
+) -> None:
+    told = {"timestamp": "2026-01-01T00:00:00Z", "connectorStatus": "Available", "evseId": 1, "connectorId": "N"}
+    frame = json.dumps([2, "m-1", "StatusNotification", told]).replace('"N"', number)
+    found = talk.receive(frame)
+    assert isinstance(found, Violation)
+    assert not found.unreadable
+    assert json.loads(found.reply)[:3] == [4, "m-1", "TypeConstraintViolation"]
+    assert found.problem.details["at"] == "connectorId"
+
+
+@pytest.mark.parametrize(
+    ("written", "number"), [("9" * 18, 10**18 - 1), ("-" + "9" * 18, 1 - 10**18), ("1e17", 10**17), ("-0", 0)]
+)
+def test_a_number_of_18_digits_is_taken(talk: Conversation, written: str, number: int) -> None:
+    found = talk.receive('[2,"m-1","Heartbeat",{"customData":{"vendorId":"v","n":' + written + "}}]")
+    assert isinstance(found, Call)
+    assert found.payload["customData"]["n"] == number
 
 
 @pytest.mark.parametrize(
@@ -135,10 +154,6 @@ def test_a_whole_number_is_an_integer_however_it_is_written(talk: Conversation) 
     received = talk.receive(f'[2,"m","StatusNotification",{status % "1.0"}]')
     assert isinstance(received, Call)
     assert repr(received.payload["evseId"]) == "1"
-    for endless in ("1e25", "1" * 19, "-1e300"):
-        refused = talk.receive(f'[2,"m","StatusNotification",{status % endless}]')
-        assert isinstance(refused, Violation)
-        assert refused.problem.code == "RpcFrameworkError"
 
 
 def test_nesting_is_allowed_to_its_limit_and_no_further(talk: Conversation) -> None:

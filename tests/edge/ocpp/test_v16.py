@@ -133,12 +133,19 @@ def test_a_time_without_a_zone_is_utc_and_an_unreadable_one_is_now():
     assert told.at_ms == NOON + 5_000
 
 
+def test_a_register_in_parts_of_a_watt_hour_is_rounded():
+    [told] = heard("StartTransaction", **start(meterStart=100.6))
+    assert told.register_wh == 101
+    [told] = heard("StopTransaction", **stop(meterStop=5_100.4, reason="Unplugged"))
+    assert (told.register_wh, told.stopped_reason) == (5_100, "Unplugged")
+
+
 def test_a_negative_register_counts_as_none():
     [told] = heard("StartTransaction", **start(meterStart=-1))
     assert told.register_wh is None
 
 
-def test_a_stop_ends_its_transaction_and_asks_for_no_judgement():
+def test_a_stop_ends_its_transaction_and_its_tag_is_not_whose_who_pays():
     [told] = heard("StopTransaction", **stop(idTag="SOMEONE", reason="EVDisconnected"))
     assert told == TransactionReported(
         station_id="dc-1",
@@ -148,8 +155,11 @@ def test_a_stop_ends_its_transaction_and_asks_for_no_judgement():
         at_ms=NOON,
         register_wh=5_100,
         stopped_reason="EVDisconnected",
+        stopped_by="SOMEONE",
     )
     assert answered("StopTransaction", None, **stop()) == {}
+    conf = answered("StopTransaction", Authorization("Unknown"), **stop(idTag="SOMEONE"))
+    assert conf == {"idTagInfo": {"status": "Invalid"}}
 
 
 @pytest.mark.parametrize(
@@ -172,6 +182,30 @@ def test_the_data_of_a_stop_tells_the_beginning_and_the_state_of_charge():
     first, ended = heard("StopTransaction", **stop(transactionData=data))
     assert (first.kind, first.at_ms, first.register_wh) == ("Updated", NOON - 3_600_000, 1_500)
     assert (ended.kind, ended.register_wh, ended.soc_pct) == ("Ended", 5_100, 81)
+
+
+def test_the_data_of_a_stop_tells_the_beginning_also_where_it_does_not_say_so():
+    data = [
+        meter(sampled("3000"), timestamp="2023-11-14T21:43:20Z"),
+        meter(sampled("1500"), timestamp="2023-11-14T21:13:20Z"),
+    ]
+    first, ended = heard("StopTransaction", **stop(transactionData=data))
+    assert (first.at_ms, first.register_wh, ended.register_wh) == (NOON - 3_600_000, 1_500, 5_100)
+
+
+def test_the_data_of_a_stop_tells_the_end_for_a_station_that_has_lost_it():
+    data = [meter(sampled(str(n * 1_000)), timestamp=f"2023-11-14T21:{n}0:20Z") for n in (1, 2, 3)]
+    *kept, ended = heard("StopTransaction", **{**stop(transactionData=data), "meterStop": 0})
+    assert [x.register_wh for x in kept] == [1_000, 3_000]
+    assert ended.register_wh == 0
+
+
+def test_a_stop_may_bring_the_signatures_of_both_ends():
+    signed = sampled("OCMF|{...}", format="SignedData")
+    began = meter({**signed, "context": "Transaction.Begin"}, sampled("1500"), timestamp="2023-11-14T21:13:20Z")
+    ended = meter({**signed, "context": "Transaction.End"}, sampled("5100"))
+    for data, both in (([began, ended], [True, True]), ([began], [True, False]), ([ended], [True])):
+        assert [x.signed for x in heard("StopTransaction", **stop(transactionData=data))] == both
 
 
 def test_a_reading_in_a_transaction_is_its_reading():

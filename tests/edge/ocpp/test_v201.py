@@ -150,6 +150,16 @@ def test_without_a_judgement_nobody_charges() -> None:
     assert answered("Authorize", payload, None)["idTokenInfo"]["status"] == "Invalid"
 
 
+@pytest.mark.parametrize("status", ["Accepted", "Unknown"])
+def test_nobody_is_let_in_by_a_contract_certificate_that_is_not_checked(status: str) -> None:
+    shown = {"idToken": {"idToken": "DE8AA1A2B3C4D5", "type": "eMAID"}}
+    told = {**shown, "certificate": "PEM"}
+    reply = answered("Authorize", told, Authorization(status))
+    assert reply["certificateStatus"] == "NoCertificateAvailable"
+    assert reply["idTokenInfo"]["status"] == ("Invalid" if status == "Accepted" else status)
+    assert "certificateStatus" not in answered("Authorize", shown, Authorization(status))
+
+
 def test_a_start_button_has_an_empty_token_which_is_not_the_same_as_none() -> None:
     assert token_of({"idToken": {"idToken": "", "type": "NoAuthorization"}}) == ""
     assert token_of({}) is None

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from edge.ocpp import v201_reports
+from edge.ocpp import v201_model, v201_reports
 from edge.ocpp.notes import Forget, ForgetOthers, Kind, Note
 from edge.ocpp.security_events import is_critical
 from edge.ocpp.v201 import HANDLERS
@@ -33,7 +33,7 @@ def asked(payload: dict[str, Any], **more: Any) -> Request:
     ],
 )
 def test_a_variable_is_named_by_its_place(component: dict[str, Any], variable: dict[str, Any], name: str) -> None:
-    assert v201_reports.variable_key({"component": component, "variable": variable}) == name
+    assert v201_model.variable_key({"component": component, "variable": variable}) == name
 
 
 def test_a_report_says_whether_more_is_to_come() -> None:

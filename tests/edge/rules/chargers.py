@@ -18,6 +18,8 @@ class Manner(StrEnum):
     """Rejects a limit of 0."""
     FORGETS = "FORGETS"
     """Loses its profiles at a boot."""
+    ROUNDS = "ROUNDS"
+    """Makes a limit up to whole amperes."""
 
 
 @dataclass
@@ -46,15 +48,19 @@ class Profiles:
 class Charger:
     """One station with one EVSE.
 
-    ``offset_ms``: how far its clock is ahead of ours. ``wire`` holds limits that it got and has not looked at, ``said``
-    what it answered and we have not heard. ``agreed`` are the profiles that it acknowledged, ``held`` those that it
-    has. ``answered_ms``: when we last heard an answer of it. ``metered_ms``: of its last reading, by its clock;
-    ``suspect``: that one was above what it acknowledged. ``ready``: we know of a fallback of it and so may have told it
-    of tokens. ``unheard``: messages that wait for a connection.
+    ``offset_ms``: how far its clock is ahead of ours. ``wire`` holds limits that it got and has not looked at,
+    ``said`` what it answered and we have not heard. ``agreed`` are the profiles that it acknowledged, ``held``
+    those that it has. ``before``: what it may have drawn until each of the last answers that we heard of it, and
+    when that came. ``trusted_ms``: when it was last called honest again, or connected. ``started_ms``,
+    ``metered_ms``: of its car and of that one's last reading, by its clock; ``ahead_ms``: by how much its messages
+    seemed to be ahead of their coming, at the most; ``suspect``: its last reading was above what it acknowledged,
+    ``above``: if only a little. ``ready``: we know of a fallback of it and so may have told it of tokens.
+    ``unheard``: messages that wait for a connection.
     """
 
     station_id: str
     rating_w: int
+    ampere_w: int = 720
     manner: Manner = Manner.OBEYS
     offset_ms: int = 0
     connected: bool = False
@@ -64,10 +70,13 @@ class Charger:
     held: Profiles = field(default_factory=Profiles)
     transaction_id: str = ""
     seq_no: int = 0
-    began_ms: int = 0
-    answered_ms: int = 0
+    before: deque[tuple[int, int]] = field(default_factory=lambda: deque(maxlen=50))
+    trusted_ms: int = 0
+    started_ms: int = 0
+    ahead_ms: int = 0
     metered_ms: int = 0
     suspect: bool = False
+    above: bool = False
     ready: bool = False
     unheard: list[TransactionReported] = field(default_factory=list)
 
@@ -88,7 +97,13 @@ class Charger:
         """The most that it draws now in truth."""
         if self.manner is Manner.IGNORES and self.transaction_id:
             return self.rating_w
-        return self._most_w(self.held, now_ms)
+        most_w = self._most_w(self.held, now_ms)
+        return min(self.rating_w, -(-most_w // self.ampere_w) * self.ampere_w if self.rounds else most_w)
+
+    @property
+    def rounds(self) -> bool:
+        """Whether it knows whole amperes only."""
+        return self.manner is Manner.ROUNDS
 
     def _most_w(self, profiles: Profiles, now_ms: int) -> int:
         if not self.transaction_id:

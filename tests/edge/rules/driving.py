@@ -130,7 +130,9 @@ class Driver:
             return
         self._serial += 1
         name, number = f"t{self._serial}", charger.station_id.removeprefix("cs-")
-        charger.seq_no, charger.began_ms = 0, self.site.now_ms
+        charger.seq_no = 0
+        charger.started_ms = charger.metered_ms = self.site.now_ms + charger.offset_ms
+        charger.ahead_ms = charger.offset_ms if charger.connected else -self.site.now_ms
         holder = right(f"car{number}", f"CAR{number}")
         details = {"id_token": f"TOKEN-car{number}", "matches": Matches(rights=(holder,)), "charging_state": "Charging"}
         answer = self.site.tell(charger, "Started", transaction_id=name, **details)
@@ -242,7 +244,7 @@ class Driver:
             self.site.wait(self._one(near[:4]) - self.site.now_ms)
 
 
-_BAD = (Manner.IGNORES, Manner.IGNORES, Manner.FORGETS, Manner.REFUSES, Manner.NEVER_ZERO)
+_BAD = (Manner.IGNORES, Manner.IGNORES, Manner.FORGETS, Manner.REFUSES, Manner.NEVER_ZERO, Manner.ROUNDS)
 _DECK = (
     *(Driver.look,) * 14,
     *(Driver.hear,) * 14,

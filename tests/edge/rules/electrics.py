@@ -29,11 +29,12 @@ from shared.events import (
     Event,
     LimitBreached,
     LimitObeyed,
+    LimitRoundedUp,
     LimitSent,
     entry,
     parse_event,
 )
-from shared.facilities import Facility
+from shared.facilities import Evse, Facility
 from tests.builders import right, tariffs
 from tests.edge.rules.chargers import Charger
 from tests.edge.rules.site import Site
@@ -42,6 +43,7 @@ ROUNDING_W = 2
 """Loads of lines are rounded."""
 SETTLE_MS = 10_000
 READING_PCT = 105
+JITTER_MS = 2_000
 USED_PCT = 98
 ANSWER_ROUNDS = 60
 STEADY_MS = 900_000
@@ -51,7 +53,8 @@ STEADY_MS = 900_000
 @dataclass
 class Electrics:
     """``found`` is what a judge objected to, ``most_w`` the most that stations could have drawn together by what they
-    acknowledged, ``flagged`` the most that each disobedient one was seen to draw."""
+    acknowledged, ``flagged`` the most that each disobedient one was seen to draw, ``rounding`` by how much those that
+    are taken to round up make more of a limit."""
 
     facility: Facility
     now_ms: int = 0
@@ -60,9 +63,12 @@ class Electrics:
     chargers: list[Charger] = field(default_factory=list)
     unanswered: dict[int, LimitSetpoint] = field(default_factory=dict)
     flagged: dict[str, int] = field(default_factory=dict)
+    rounding: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.chargers = [Charger(s.station_id, s.evses[0].rating_w) for s in self.facility.stations]
+        self.chargers = [
+            Charger(s.station_id, s.evses[0].rating_w, ampere_w(s.evses[0])) for s in self.facility.stations
+        ]
         self.by_id = {c.station_id: c for c in self.chargers}
         self.drift_ms = self.facility.power.drift_s * 1_000
         self._knowledge = Knowledge(self.facility, tariffs())
@@ -113,7 +119,7 @@ class Electrics:
 
     def open(self, charger: Charger) -> None:
         """A station connects and tells what nobody heard."""
-        charger.connected = True
+        charger.connected, charger.trusted_ms = True, self.now_ms
         self.give(StationOpened(charger.station_id, "2.0.1"))
         while charger.unheard:
             self.give(charger.unheard.pop(0))
@@ -143,20 +149,28 @@ class Electrics:
     def meter(self, charger: Charger, share_pct: int) -> None:
         """A car takes a share of what it may. A reading above what may have been promised must be flagged."""
         power_w = charger.draws_w(self.now_ms) * share_pct // 100
-        # A clock that was set back since makes a reading seem so much older.
-        lately = (self.now_ms - SETTLE_MS - 2 * self.drift_ms, self.now_ms)
-        may_w = max(self._book.promised_w(charger.station_id, 1, at_ms) for at_ms in lately)
-        stamp_ms = self.now_ms + charger.offset_ms
+        since_ms = self.now_ms - SETTLE_MS - 2 * self.drift_ms
+        before_w = [power_w for at_ms, power_w in charger.before if at_ms >= since_ms]
+        may_w = max(self._promised_w(charger), *before_w, 0)
+        stamp_ms = max(self.now_ms + charger.offset_ms, charger.started_ms)
         if stamp_ms >= charger.metered_ms:  # else its clock was set back, and the reading seems older than the last
             over = power_w * 100 > charger.agreed_w(self.now_ms) * READING_PCT
             charger.metered_ms, charger.suspect = stamp_ms, over
+            charger.above = power_w > charger.agreed_w(self.now_ms)
         self.tell(charger, "Updated", transaction_id=charger.transaction_id, power_w=power_w)
-        settled = (
-            stamp_ms == charger.metered_ms
-            and self.now_ms >= max(charger.answered_ms, charger.began_ms) + SETTLE_MS + 2 * self.drift_ms
-        )
+        may_w += self.rounding.get(charger.station_id, 0)
+        settled = stamp_ms == charger.metered_ms and self.now_ms >= charger.trusted_ms + SETTLE_MS + 2 * self.drift_ms
+        settled = settled and stamp_ms >= charger.started_ms + SETTLE_MS
+        settled = settled and stamp_ms - self.now_ms <= charger.ahead_ms + JITTER_MS
+        charger.ahead_ms = max(charger.ahead_ms, stamp_ms - self.now_ms)
         if settled and power_w * 100 > may_w * READING_PCT and charger.station_id not in self.flagged:
             self.found.append(f"{charger.station_id} draws {power_w} W, may at most {may_w} W, and is not flagged")
+
+    def _promised_w(self, charger: Charger) -> int:
+        """The most that it may have been promised lately. A clock that was set back since makes a reading seem so much
+        older."""
+        lately = (self.now_ms - SETTLE_MS - 2 * self.drift_ms, self.now_ms)
+        return max(self._book.promised_w(charger.station_id, 1, at_ms) for at_ms in lately)
 
     def restart(self) -> None:
         """The daemon is killed and comes back with what its log says."""
@@ -197,7 +211,8 @@ class Electrics:
         """What is to be known of a limit."""
         if self.unanswered.pop(limit.request_id, None) is not None:
             charger = self.by_id[limit.station_id]
-            charger.answered_ms = self.now_ms
+            promised_w = self._promised_w(charger) if charger.ready else charger.rating_w
+            charger.before.append((self.now_ms, promised_w))
             charger.ready = charger.ready or (outcome == "ACCEPTED" and limit.until_ms is None)
             self.give(LimitReplied(limit.request_id, limit.station_id, limit.evse_id, outcome))  # type: ignore[arg-type]
 
@@ -265,9 +280,13 @@ class Electrics:
             self.flagged[event.station_id] = max(event.drawn_w, self.flagged.get(event.station_id, 0))
             if not self.by_id[event.station_id].suspect:
                 self.found.append(f"{event.station_id} kept its limits and is called disobedient: {event}")
+        elif isinstance(event, LimitRoundedUp):
+            self.rounding[event.station_id] = event.by_w
+            if not self.by_id[event.station_id].above:
+                self.found.append(f"{event.station_id} kept its limits and is taken to round up: {event}")
         elif isinstance(event, LimitObeyed):
             self.flagged.pop(event.station_id, None)
-            self.by_id[event.station_id].answered_ms = self.now_ms
+            self.by_id[event.station_id].trusted_ms = self.now_ms
         elif isinstance(event, LimitSent):
             self._judge_cap(event)
             if lifted:
@@ -300,3 +319,8 @@ class Electrics:
         assert station is not None
         if cap_w is not None and sent.until_ms is not None and sent.limit_w > max(cap_w, station.evses[0].minimum_w):
             self.found.append(f"{sent} is above the ceiling of {cap_w} W")
+
+
+def ampere_w(evse: Evse) -> int:
+    """What one ampere on each of its lines is."""
+    return evse.voltage_v * {"": 3, "L1L2L3": 3}.get(evse.phases, 1)

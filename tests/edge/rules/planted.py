@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from edge.rules import demand, fold_power, obedience, power
+from edge.rules import demand, obedience, power
 from edge.rules import facility as rules
-from edge.rules.books import Books, Site
+from edge.rules.books import SETTLE_MS, Books, Site
 from edge.rules.inputs import LimitReplied
-from edge.rules.state import Promises
+from edge.rules.state_power import Promises
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
 
@@ -125,17 +125,24 @@ def _by_their_clocks(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Site, "over_w", other)
 
 
-def _obeyed_when_sent(patch: pytest.MonkeyPatch) -> None:
-    real = fold_power._limit_answered
+def _history_forgotten(patch: pytest.MonkeyPatch) -> None:
+    real = Site.excused_w
 
-    def other(state: Any, event: Any, at_ms: int) -> None:
-        real(state, event, at_ms)
-        accepted = state.promise(event.station_id, event.evse_id).accepted
-        if accepted is not None:
-            accepted.accepted_ms = 0
+    def other(site: Site) -> int | None:
+        return real(replace(site, promises=replace(site.promises, formers=[])))
 
-    for answered in [kind for kind, fold in fold_power.FOLDS.items() if fold is real]:
-        patch.setitem(fold_power.FOLDS, answered, other)
+    patch.setattr(Site, "excused_w", other)
+
+
+def _always_a_new_grace(patch: pytest.MonkeyPatch) -> None:
+    real = Site.excused_w
+
+    def other(site: Site) -> int | None:
+        accepted, running = site.promises.accepted, site.transaction
+        told_ms = 0 if accepted is None else accepted.accepted_ms
+        return None if running is None or running.power_heard_ms < told_ms + SETTLE_MS else real(site)
+
+    patch.setattr(Site, "excused_w", other)
 
 
 FAULTS: dict[str, Plant] = {
@@ -153,5 +160,6 @@ FAULTS: dict[str, Plant] = {
     "what is drawn above a limit is not reserved": _nothing_reserved,
     "readings are not compared with limits": _blind,
     "readings are placed by the station's clock": _by_their_clocks,
-    "a limit must be obeyed as soon as it is sent": _obeyed_when_sent,
+    "a limit must be obeyed as soon as it is sent": _history_forgotten,
+    "every new limit begins a new grace": _always_a_new_grace,
 }

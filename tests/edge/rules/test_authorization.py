@@ -65,6 +65,46 @@ def test_whoever_began_may_stop_where_it_charges_but_not_charge_elsewhere_too():
     assert shown(site, ANN, "cs-1", 1).status == "ConcurrentTx"
 
 
+def test_a_strangers_token_on_a_running_charge_is_told_what_it_is_worth_and_changes_nothing():
+    site = inside(ANN)
+    start(site, ANN)
+
+    def told(token: str, seq_no: int, **more: object) -> Authorization:
+        return site.transaction("cs-1", "Updated", seq_no, id_token=token, **more)
+
+    assert told("TOKEN-nobody", 1).status == "Unknown"
+    assert told("TOKEN-bob", 2, matches=Matches(rights=(BOB,))) == Authorization("Accepted", group_id="family")
+    assert told("token-ANN", 3).status == "Accepted"
+    assert told("annscar", 4).status == "Accepted"
+    [running] = site.state.transactions.values()
+    assert (running.id_token, running.closing) == ("TOKEN-ann", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"until_ms": NINE_MS}, "Expired"),
+        ({"from_ms": NINE_MS + HOUR_MS}, "NotAtThisTime"),
+        ({"facility_ids": ("elsewhere",)}, "NotAtThisLocation"),
+        ({"facility_ids": ("elsewhere",), "until_ms": NINE_MS}, "NotAtThisLocation"),
+    ],
+)
+def test_a_token_whose_right_does_not_hold_is_told_why(changes, status):
+    site = inside()
+    assert shown(site, right("ann", "ANNSCAR", **changes)).status == status
+
+
+def test_a_start_by_button_goes_on_the_car_whose_space_it_is_and_on_nobodys_elsewhere():
+    site = inside(ANN)
+    session = site.state.sessions[site.state.session_of_plate["ANNSCAR"]]
+    here, elsewhere = ("cs-1", "cs-2") if session.space_id == "ev-1" else ("cs-2", "cs-1")
+    assert site.transaction(elsewhere, "Started", 0, id_token="").status == "NotAtThisLocation"
+    assert site.transaction(here, "Started", 0, id_token="").status == "Accepted"
+    assert site.transaction(here, "Started", 0, id_token="").status == "Accepted"
+    running = next(t for t in site.state.transactions.values() if t.station_id == here)
+    assert running.session_id == session.session_id
+
+
 @pytest.mark.parametrize(
     ("inlet", "status"),
     [

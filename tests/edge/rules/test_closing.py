@@ -2,6 +2,8 @@
 
 import pytest
 
+from edge.rules.charging import CONNECTORS_MAX
+from edge.rules.closing import OPEN_MAX
 from edge.rules.inputs import (
     BootReported,
     ConnectorReported,
@@ -10,6 +12,7 @@ from edge.rules.inputs import (
     OrderSetpoint,
     Started,
     StationOpened,
+    TransactionReported,
 )
 from edge.rules.orders import AskMessage, AskTransaction
 from shared.clock import HOUR_MS, MINUTE_MS
@@ -297,3 +300,25 @@ def test_a_transaction_that_goes_on_no_parking_session_is_flagged():
     site.wait(3600)
     site.transaction("cs-1", "Ended", 1, register_wh=7_000)
     assert [e.flags for e in site.of(TransactionEnded)] == [("UNPAID",)]
+
+
+@pytest.mark.parametrize(("kind", "seq_no"), [("Started", 0), ("Updated", 3), ("Ended", 9)])
+def test_a_station_that_begins_ever_new_transactions_has_no_more_than_a_few_of_them_open(kind: str, seq_no: int):
+    site = charging()
+    for number in range(3 * OPEN_MAX):
+        site.give(TransactionReported("cs-2", f"n-{number}", kind, seq_no, site.now_ms, evse_id=number))  # type: ignore[arg-type]
+        site.wait(1)
+    open_ones = list(site.state.transactions.values())
+    assert len([t for t in open_ones if t.station_id == "cs-2"]) <= 2 * OPEN_MAX
+    assert open_ones[-1].transaction_id == f"n-{3 * OPEN_MAX - 1}"
+    assert [t.closing for t in open_ones if t.station_id == "cs-1"] == [None]
+
+
+def test_what_a_station_says_of_ever_new_connectors_is_passed_over():
+    site = charging()
+    for number in range(2 * CONNECTORS_MAX):
+        site.give(ConnectorReported("cs-2", number, number, "Available"))
+    site.give(ConnectorReported("cs-2", 1, 1, "Occupied"))
+    station = site.state.station("cs-2")
+    assert len(station.connectors) <= CONNECTORS_MAX
+    assert station.statuses[1] == "Occupied"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from edge.rules import facility as rules
+from edge.rules.gathering import DiagnosticsGathered, GatherDiagnostics
 from edge.rules.inputs import (
     ArmSetpoint,
     CommandGiven,
@@ -330,3 +331,32 @@ def test_only_the_newest_answers_are_remembered(desk: Desk, site: Site) -> None:
         desk.command(c.ReleaseGate(lane_id="in-1"))
     assert len(site.state.commands) <= 201
     assert "cmd-250" in site.state.commands
+
+
+def gatherings(site: Site) -> list[GatherDiagnostics]:
+    return [s for s in site.setpoints if isinstance(s, GatherDiagnostics)]
+
+
+def test_the_box_gathers_once_and_what_became_of_that_is_the_commands_answer(desk: Desk, site: Site) -> None:
+    assert desk.command(c.CollectEdgeDiagnostics(), "d-1") is None
+    assert desk.command(c.CollectEdgeDiagnostics(), "d-1") is None, "it is at it"
+    assert gatherings(site) == [GatherDiagnostics("d-1")]
+    assert site.of(CommandTaken)[-1].by == "mara"
+    details = {"name": "diagnostics-here-1.zip", "bytes": 7}
+    for _ in range(2):
+        site.give(DiagnosticsGathered("d-1", Outcome.DONE, details=details))
+    assert site.of(CommandCompleted) == [CommandCompleted(command_id="d-1", outcome=Outcome.DONE, details=details)]
+    assert desk.command(c.CollectEdgeDiagnostics(), "d-1") == CommandResult(
+        command_id="d-1", outcome=Outcome.DONE, details=details
+    )
+    assert len(gatherings(site)) == 1
+
+
+def test_what_the_box_was_gathering_at_a_restart_is_unknown_and_not_gathered_again(desk: Desk, site: Site) -> None:
+    desk.command(c.CollectEdgeDiagnostics(), "d-1")
+    site.give(Started("2"))
+    told = [s.result for s in site.setpoints if isinstance(s, CommandSettled)][-1]
+    assert (told.command_id, told.outcome, told.reason) == ("d-1", Outcome.UNKNOWN, "the daemon restarted")
+    site.give(DiagnosticsGathered("d-1", Outcome.DONE))
+    assert len(gatherings(site)) == 1
+    assert [e.outcome for e in site.of(CommandCompleted)] == [Outcome.UNKNOWN]

@@ -4,6 +4,8 @@ from edge.rules.inputs import BootReported, Matches, OrderReplied, OrderSetpoint
 from edge.rules.knowledge import StandingSeen
 from edge.rules.local_list import CHUNK
 from edge.rules.orders import LocalToken, SendLocalList
+from edge.rules.station_inputs import ListRoomTold
+from shared.events import LocalListBounded
 from shared.rights import Right
 from tests.builders import facility, right
 from tests.edge.rules.site import Site
@@ -106,6 +108,34 @@ def test_a_station_that_keeps_no_list_is_left_alone_until_it_boots():
     assert len(lists(site)) == 1
     site.give(BootReported("cs-1", "V", "M", "2", "FirmwareUpdate"))
     assert len(lists(site)) == 2
+
+
+def test_no_message_and_no_list_is_longer_than_the_station_says_it_takes():
+    site = with_list()
+    site.give(ListRoomTold("cs-1", per_message=2, in_all=4))
+    for i in range(5):
+        enter(site, right(f"n{i}", f"CAR{i}"))
+    for _ in range(3):
+        site.wait(60)
+        tell(site)
+    assert [len(s.order.tokens) for s in lists(site)] == [1, 2, 1]
+    site.drive_through("out-1", "ZOESCAR")
+    site.wait(60)
+    assert lists(site)[-1].order == SendLocalList(4, (LocalToken("TOKEN-n3"),), full=False, removed=("TOKEN-zoe",))
+
+
+def test_a_list_that_was_refused_goes_at_once_when_it_shows_that_it_was_too_long():
+    site = Site(facility(11_000, regular=100))
+    site.connect("cs-1")
+    for holder in (ZOE, ANN, BOB):
+        enter(site, holder)
+    tell(site)
+    site.wait(60)
+    tell(site, "REJECTED")
+    site.give(ListRoomTold("cs-1", per_message=2, in_all=None))
+    assert [len(s.order.tokens) for s in lists(site)] == [1, 2, 2]
+    site.give(ListRoomTold("cs-1", per_message=2, in_all=None))
+    assert len(site.of(LocalListBounded)) == 1
 
 
 def test_many_tokens_go_in_several_messages():

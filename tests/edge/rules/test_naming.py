@@ -159,7 +159,7 @@ def test_a_refused_start_that_is_said_again_is_refused_again():
 
 def test_a_stop_of_an_unknown_transaction_is_answered_and_booked_for_nobody():
     site = with_ann_inside()
-    assert stop(site, 4711, idTag="TOKEN-ann") == {}
+    assert stop(site, 4711, idTag="TOKEN-ann") == {"idTagInfo": {"status": "Accepted"}}
     [ended] = site.of(TransactionEnded)
     assert (ended.transaction_id, ended.session_id) == ("4711", None)
     assert site.state.transactions == {}
@@ -172,6 +172,16 @@ def test_its_energy_is_known_when_its_data_tells_the_beginning():
     stop(site, 4711, register_wh=11_000, transactionData=[begin])
     [ended] = site.of(TransactionEnded)
     assert (ended.energy_wh, ended.session_id) == (2_000, None)
+
+
+def test_a_station_that_has_lost_where_its_meter_stopped_is_billed_to_the_last_that_its_data_tells():
+    site = with_ann_inside()
+    number = start(site)["transactionId"]
+    site.wait(3600)
+    last = meter(sampled("8000"), timestamp=written(site.now_ms - MINUTE_MS))
+    stop(site, number, register_wh=0, transactionData=[last])
+    [ended] = site.of(TransactionEnded)
+    assert (ended.energy_wh, ended.flags) == (3_000, ("METER_BACKWARDS",))
 
 
 def test_a_start_and_a_stop_that_were_kept_while_the_link_was_down_are_billed():

@@ -1,6 +1,9 @@
 """From a car at a lane to a parking session and back out."""
 
+from decimal import Decimal
+
 from edge.rules.inputs import ArmSetpoint, DisplaySetpoint, LaneSignalled, PaymentOffered, QuoteAsked, Started
+from edge.rules.knowledge import Learned
 from edge.rules.state import Phase
 from shared.devices import Arm, ArmPosition, Device, DeviceFailed, DeviceRecovered, Loop
 from shared.events import (
@@ -164,6 +167,18 @@ def test_a_driver_who_pays_in_front_of_the_arm_is_let_out_without_backing_up():
     site.give(PaymentOffered(due.session_id, due.due_cents, "CARD", "ref-1", "phone", due.priced_until_ms))
     site.wait(6)
     assert site.of(ExitGranted)
+
+
+def test_a_driver_before_the_arm_is_let_out_when_a_price_list_comes_by_which_nothing_is_owed():
+    site = Site(facility())
+    site.drive_through("in-1", "ABC")
+    site.wait(3600)
+    site.loop("out-1", Loop.FRONT, occupied=True)
+    site.read("out-1", "ABC")
+    site.tariffs = tuple(t.model_copy(update={"max_price": Decimal(0)}) for t in site.tariffs)
+    site.give(Learned())
+    site.wait(6)
+    assert [e.quoted_cents for e in site.of(ExitGranted)] == [0]
 
 
 def test_an_account_leaves_with_the_price_that_the_cloud_will_charge():

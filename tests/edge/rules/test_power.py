@@ -203,6 +203,38 @@ def test_a_charger_that_draws_above_its_limit_is_reserved_at_what_it_draws():
     assert limits(site)["cs-2"] <= 70_000
 
 
+def test_a_car_that_was_paused_goes_on_though_a_disobedient_one_draws_more_than_all_fallbacks_leave():
+    site = Site(facility(50_000, 50_000, 50_000, budget_w=90_000))
+    site.connect("cs-1", "cs-2", "cs-3")
+    charge(site, 1)
+    charge(site, 2)
+    site.accept_limits()
+    site.wait(20)
+    site.transaction("cs-1", "Updated", 1, power_w=50_000)
+    site.accept_limits()
+    assert limits(site)["cs-3"] == 0
+    charge(site, 3)
+    site.accept_limits()
+    site.wait(11)
+    site.accept_limits()
+    assert limits(site)["cs-2"] == limits(site)["cs-3"] == 20_000
+
+
+def test_a_car_at_a_charger_that_answers_later_than_holds_are_renewed_is_let_go_on():
+    site = Site(facility(50_000, 50_000, budget_w=60_000))
+    site.connect("cs-1", "cs-2")
+    charge(site, 2)
+    site.accept_limits()
+    assert limits(site) == {"cs-1": 0, "cs-2": 50_000}
+    charge(site, 1)
+    for _ in range(8):
+        asked = site.unanswered()
+        site.wait(120)
+        for limit in asked:
+            site.reply(limit, "ACCEPTED")
+    assert limits(site)["cs-1"] == 30_000
+
+
 def test_a_car_that_takes_little_leaves_the_rest_to_the_others():
     site = Site(facility(150_000, 150_000, budget_w=200_000))
     site.connect("cs-1", "cs-2")
@@ -215,6 +247,25 @@ def test_a_car_that_takes_little_leaves_the_rest_to_the_others():
         site.transaction("cs-2", "Updated", seq_no, power_w=limits(site)["cs-2"])
         site.accept_limits()
     assert limits(site)["cs-2"] == 150_000
+
+
+def test_a_car_that_takes_more_again_is_seen_to_though_its_limit_is_renewed_between_any_two_readings():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.connect("cs-1", "cs-2")
+    slow_ms = 30_000
+    charge(site, 1, at_ms=site.now_ms - slow_ms)
+    charge(site, 2)
+    site.accept_limits()
+    for seq_no in range(1, 30):
+        site.wait(70 if seq_no == 4 else 60)
+        site.accept_limits()
+        power_w = 2_000 if seq_no < 5 else limits(site)["cs-1"]
+        site.transaction("cs-1", "Updated", seq_no, power_w=power_w, at_ms=site.now_ms - slow_ms)
+        site.transaction("cs-2", "Updated", seq_no, power_w=limits(site)["cs-2"])
+        site.accept_limits()
+        if seq_no == 4:
+            assert limits(site)["cs-1"] < 5_000
+    assert limits(site) == {"cs-1": 100_000, "cs-2": 100_000}
 
 
 def test_limits_settle_between_readings_however_scarce_the_power():

@@ -1,5 +1,7 @@
 """The power rule at sites that are not plain: lines, peaks, a building beside, stations with manners of their own."""
 
+from dataclasses import replace
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, rule
@@ -16,6 +18,7 @@ from edge.rules.inputs import (
     StationClosed,
     StationOpened,
 )
+from edge.rules.state_power import Lease
 from edge.rules.turn import Turn
 from provisioning.audit.power_book import PowerBook
 from shared.commands import Outcome, TrustCharger
@@ -93,6 +96,16 @@ def test_a_budget_that_is_wanted_is_used_to_98_percent_and_more():
     site = Site(facility(*[22_000] * 20, regular=0, budget_w=200_000))
     busy(site, 20)
     assert sum(limits(site).values()) >= 196_000
+
+
+def test_what_is_too_little_for_each_of_many_cars_to_be_worth_a_message_is_not_left_lying_together():
+    site = Site(facility(*[22_000] * 20, regular=0, budget_w=200_000))
+    busy(site, 20)
+    site.transaction("cs-20", "Ended", 1)
+    site.accept_limits()
+    site.wait(11)
+    site.accept_limits()
+    assert sum(w for name, w in limits(site).items() if name != "cs-20") >= 198_000
 
 
 def test_single_phase_cars_on_one_line_get_a_third_of_the_budget_and_the_other_lines_stay_free():
@@ -182,6 +195,18 @@ def test_a_lease_that_may_outlast_its_end_into_a_lower_budget_must_fit_that_one(
     )
     assert books.room_w("cs-1/1", falls_ms - 31_000) == 50_000
     assert books.room_w("cs-1/1", falls_ms - 29_000) == 30_000
+
+
+def test_a_limit_that_nobody_confirmed_is_no_reason_to_lift_to_it_while_the_sum_is_above_the_budget():
+    site = Site(facility(100_000, 100_000, budget_w=100_000))
+    site.connect("cs-1", "cs-2")
+    rows = sites(site.state, site.facility, (50_000, 50_000))
+    for row in rows:
+        phantom = Lease(1, 90_000, site.now_ms, site.now_ms + 300_000)
+        row.promises = replace(row.promises, accepted=None, pending=[phantom])
+    books = Books(rows, Budget(((0, 100_000),)), 30, site.now_ms)
+    assert books.total_w == 180_000
+    assert books.room_w("cs-1/1", site.now_ms + 200_000) <= 10_000
 
 
 BESIDE_A_BUILDING = BuildingLoad(grid_w=200_000, load_w_max=120_000, margin_w=10_000, silent_s=30)

@@ -15,6 +15,7 @@ from edge.rules.inputs import (
     Started,
     StationClosed,
     StationOpened,
+    Ticked,
 )
 from edge.rules.orders import AskMessage
 from edge.rules.state import Phase
@@ -78,6 +79,21 @@ def test_a_lift_that_nobody_answers_for_is_waited_for_until_it_has_ended_by_any_
         site.wait(1)
         site.accept_limits()
     assert until_ms + 30_000 < site.now_ms <= until_ms + 45_000
+
+
+def test_whatever_comes_first_after_the_last_lease_has_ended_lets_the_box_follow():
+    site = lifted()
+    site.give(StationClosed("cs-1", "cable cut"))
+    ended_ms = site.state.promises["cs-1/1"].accepted.until_ms + 30_000
+    site.give(ClockRead(3 * HOUR_MS))
+    while site.now_ms < ended_ms:
+        site.wait(min(1, (ended_ms - site.now_ms) / 1000))
+        site.accept_limits()
+    site.give(Ticked())
+    assert not asked_to_follow(site)
+    site.now_ms += 1
+    site.give(Ticked())
+    assert asked_to_follow(site)
 
 
 def test_nothing_is_sent_while_the_last_answers_are_waited_for():
@@ -145,10 +161,53 @@ def test_after_a_time_off_that_nobody_can_tell_no_lease_is_known_to_hold():
     assert limits(site)["cs-1"] == 100_000 or site.state.stations["cs-1"].untimed
 
 
-def test_a_box_without_promises_has_nothing_to_unlearn():
+def test_a_box_that_promised_nothing_to_the_stations_that_it_knows_has_nothing_to_unlearn():
     site = Site(facility(150_000))
+    site.give(StationOpened("cs-1", "2.0.1"))
     site.give(Started("test", clock_known=False))
     assert site.of(ClockStepped) == []
+
+
+def test_a_box_that_begins_a_log_does_not_know_what_time_stations_have():
+    """It may stand in for another box, whose clock was another."""
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.give(Started("test", clock_known=False))
+    site.connect("cs-1", "cs-2")
+    charge(site, 1)
+    site.accept_limits()
+    assert site.state.stations["cs-1"].untimed
+    assert AskMessage("Heartbeat") in [s.order for s in site.setpoints if isinstance(s, OrderSetpoint)]
+    assert not any(s.until_ms for s in site.setpoints if isinstance(s, LimitSetpoint)), "no lease before they agree"
+    site.give(TimeTold("cs-1"))
+    site.give(TimeTold("cs-2"))
+    site.wait(60)
+    site.accept_limits()
+    assert limits(site) == {"cs-1": 150_000, "cs-2": 0}
+
+
+def test_a_box_that_begins_a_log_leaves_stations_that_it_has_not_met_what_another_box_may_have_left_them():
+    site = Site(facility(150_000, 150_000, budget_w=200_000))
+    site.give(Started("test", clock_known=False))
+    site.connect("cs-1")
+    site.give(TimeTold("cs-1"))
+    charge(site, 1)
+    site.wait(60)
+    site.accept_limits()
+    assert limits(site) == {"cs-1": 100_000}
+    site.connect("cs-2")
+    site.give(TimeTold("cs-2"))
+    site.wait(60)
+    site.accept_limits()
+    assert limits(site) == {"cs-1": 150_000, "cs-2": 0}
+
+
+def test_a_station_that_is_met_after_a_step_is_told_the_time_first():
+    site = Site(facility(150_000))
+    follow(site, -50_000)
+    site.give(StationOpened("cs-1", "2.0.1"))
+    assert site.state.stations["cs-1"].untimed
+    site.give(TimeTold("cs-1"))
+    assert not site.state.stations["cs-1"].untimed
 
 
 @settings(max_examples=60, deadline=None)

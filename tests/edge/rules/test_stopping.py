@@ -1,7 +1,7 @@
 """Targets and pauses."""
 
 from edge.rules.charging_view import transactions
-from edge.rules.inputs import Matches, OrderSetpoint
+from edge.rules.inputs import ConnectorReported, Matches, OrderSetpoint
 from edge.rules.orders import StopCharging
 from edge.rules.requests import PauseAsked, RequestReply, TargetAsked
 from shared.clock import HOUR_MS
@@ -100,3 +100,13 @@ def test_a_pause_ends_with_its_transaction():
     site.give(PauseAsked("cs-1", "tx", True, "desk"))
     site.transaction("cs-1", "Ended", 2)
     assert site.state.caps == {}
+
+
+def test_a_pause_outlasts_that_its_transaction_was_taken_for_lost():
+    site = charging()
+    site.give(PauseAsked("cs-1", "tx", True, "desk"))
+    site.give(ConnectorReported("cs-1", 1, 1, "Available"))
+    assert [t.status for t in transactions(site.state)] == ["CLOSING"]
+    site.wait(60)
+    site.transaction("cs-1", "Updated", 2, register_wh=5_000, charging_state="Charging")
+    assert [t.status for t in transactions(site.state)] == ["PAUSED"]

@@ -7,7 +7,15 @@ import pytest
 from provisioning.audit.power_allowance import Allowance
 from provisioning.audit.power_book import PowerBook
 from provisioning.audit.power_lines import line_loads_w
-from shared.events import ClockStepped, LimitAnswered, LimitSent, StationConnected, StationDisconnected, StationTimed
+from shared.events import (
+    ClockStepped,
+    LimitAnswered,
+    LimitSent,
+    StationConnected,
+    StationDisconnected,
+    StationTimed,
+    TransactionStarted,
+)
 from shared.facilities import BuildingLoad, Facility, PeakWindow, PowerSettings
 from tests.builders import NINE_MS, facility
 
@@ -125,3 +133,33 @@ def test_a_lease_holds_again_only_at_a_station_that_was_told_the_time(told):
     book.worst_w_max = 0
     book.take(StationConnected(station_id="cs-1", ocpp_version="2.0.1"), now_ms + 1_000)
     assert book.worst_w_max == (0 if told else 20_000)
+
+
+def test_of_a_log_without_its_beginning_a_charger_counts_from_where_it_is_told_anew():
+    charging = TransactionStarted(
+        station_id="cs-1",
+        evse_id=1,
+        transaction_id="t-1",
+        session_id="s-1",
+        seq_no=0,
+        started_at_ms=NINE_MS,
+        register_wh=0,
+    )
+    site = facility(30_000, 30_000, budget_w=20_000)
+    whole, partial = PowerBook(site), PowerBook(site, from_start=False)
+    for book in (whole, partial):
+        book.take(charging, NINE_MS)
+    assert (whole.over_w_max, partial.over_w_max) == (10_000, 0), "it may rest at a fallback that was sent before"
+    assert (whole.untold, partial.untold) == (0, 2)
+    sent = {"station_id": "cs-1", "evse_id": 1, "from_ms": NINE_MS}
+    partial.take(LimitSent(request_id=1, limit_w=25_000, until_ms=None, **sent), NINE_MS)
+    assert (partial.over_w_max, partial.untold) == (5_000, 1)
+
+
+def test_of_a_log_without_its_beginning_a_building_binds_from_where_it_is_heard():
+    building = BuildingLoad(grid_w=100_000, load_w_max=60_000, margin_w=0)
+    allowance = Allowance(facility(power=PowerSettings(budget_w=90_000, building=building)), from_start=False)
+    allowance.unwatched_draw(1_000, 1_000_000)
+    assert allowance.at_w(10_000_000) == 89_000
+    allowance.building_draws(50_000, 10_000_000)
+    assert allowance.at_w(20_000_000) == 49_000

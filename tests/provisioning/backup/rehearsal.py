@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
+import psycopg
+
 from cloud import migrations
 from cloud.db import create_engine, transaction
 from cloud.facilities import store as facilities
 from cloud.link.ingest import ingest
 from cloud.main import PROJECTIONS
 from cloud.tariffs import store as tariff_store
+from edge.rebuild import FACILITY_RULES, Rebuilder
 from edge.store import Store
 from shared.decisions import FacilityConfigured, TariffPublished
 from shared.facilities import Facility
@@ -45,6 +48,24 @@ def fill_box(folder: Path, facility: Facility, *, events: int, seed: int) -> Pat
     return folder / "facility.db"
 
 
+def trim_box(folder: Path, facility_id: str, *, upto: int) -> None:
+    """Let go of the oldest entries of a box's log, as retention does."""
+    store, rebuilder = Store(folder, facility_id), Rebuilder(FACILITY_RULES)
+    try:
+        state, _ = rebuilder.rebuild(store)
+        store.save_snapshot(store.head, rebuilder.fingerprint, rebuilder.dump(state))
+        store.log.trim(upto)
+    finally:
+        store.close()
+
+
+def trim_cloud(database_url: str, facility_id: str, *, upto: int) -> None:
+    """The oldest entries of the cloud's copy of a log are gone, as retention leaves it."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute("DELETE FROM link.events WHERE facility_id = %s AND seq <= %s", [facility_id, upto])
+        connection.execute("UPDATE link.cursors SET base = %s WHERE facility_id = %s", [upto, facility_id])
+
+
 def furnish(database_url: str, sites: Iterable[Facility]) -> None:
     """Every table, the facilities and the prices."""
     migrations.upgrade(database_url)
@@ -69,7 +90,7 @@ def take_in(database_url: str, folder: Path, facility_id: str, *, after: int, up
         engine = create_engine(database_url)
         held = after
         while held < upto:
-            written = json.loads(f"[{store.sync_json(after=held)[0]}]")
+            written = json.loads(f"[{store.sync_json(after=held)[0].decode()}]")
             entries = tuple(SyncEntry(**e) for e in written if e["position"] <= upto)
             batch = Batch(log_id=store.log_id, after=held, upto=entries[-1].position, entries=entries, head=store.head)
             async with transaction(engine) as conn:

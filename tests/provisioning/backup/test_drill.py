@@ -14,7 +14,7 @@ from provisioning.backup.drill import Wish, drill
 from provisioning.backup.programs import BackupError
 from provisioning.backup.restore import restore_base, restore_dump
 from provisioning.local.postgres import Postgres
-from tests.provisioning.backup.rehearsal import fill_box, furnish, site, take_in
+from tests.provisioning.backup.rehearsal import fill_box, furnish, site, take_in, trim_box, trim_cloud
 
 EVENTS = 1_200
 
@@ -144,6 +144,24 @@ def test_a_drill_gets_back_everything_that_happened_on_site(server: Postgres, fo
     )
     report = drill(wish, lambda _: None)
     assert report.lost == ()
+    assert report.unproved == ()
     assert (report.behind, report.events) == (EVENTS, 2 * EVENTS)
     assert report.sessions > 0
     assert report.not_restored == {}, "headquarters did nothing since the backup"
+
+
+def test_a_drill_with_logs_that_were_trimmed_on_both_sides_says_what_it_cannot_prove(
+    server: Postgres, folder: Path
+) -> None:
+    name = "boston-downtown"
+    box = fill_box(folder / name, site(name), events=EVENTS, seed=1)
+    furnish(server.url(), [site(name)])
+    take_in(server.url(), folder / name, name, after=0, upto=EVENTS // 2)
+    trim_box(folder / name, name, upto=EVENTS // 3)
+    trim_cloud(server.url(), name, upto=EVENTS // 4)
+    take_base(server.url(), folder / "backups", keep=1)
+    wish = Wish(folder / "backups", {name: box}, folder / "drill", password(folder / "living"))
+    report = drill(wish, lambda _: None)
+    assert report.lost == ()
+    assert (report.behind, report.events) == (EVENTS // 2, EVENTS)
+    assert f"{name}: entries 1 to {EVENTS // 4} are kept nowhere any more" in report.unproved
