@@ -6,11 +6,9 @@ their number, and of an answer it reads the head alone. Whatever else the server
 
 import asyncio
 import json
-import os
 import resource
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 from websockets.asyncio.client import ClientConnection
 
@@ -22,24 +20,6 @@ _SHORT_MAX, _TWO_BYTES, _EIGHT_BYTES = 125, 126, 127
 _ID_WITHIN = 24
 """Of a frame, the bytes that hold its message's type and id."""
 _REFUSED, _NOTHING = b'[4,"', b"\xff"
-
-
-def parted_cores() -> tuple[set[int], set[int]]:
-    """The processors of the crowd, and the one of the server that it talks to; both the same where there is but one."""
-    cores = os.sched_getaffinity(0)
-    servers = {max(cores)}
-    return cores - servers or cores, servers
-
-
-@contextmanager
-def on_cores(cores: set[int]) -> Iterator[None]:
-    """This process, and what it starts meanwhile, keep to some processors."""
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, cores)
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, before)
 
 
 def allow_files(count: int) -> None:

@@ -1,7 +1,8 @@
 """Processors of their own for the two ends of a wire, as in the field, where the cloud is another machine."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -32,6 +33,20 @@ def pin(pids: Sequence[int], cpus: frozenset[int]) -> None:
     for pid in pids if cpus else ():
         for thread in Path(f"/proc/{pid}/task").iterdir():
             os.sched_setaffinity(int(thread.name), cpus)
+
+
+@contextmanager
+def on(cpus: frozenset[int]) -> Iterator[None]:
+    """This process, and what it starts meanwhile, keep to some processors; to none in particular if none is named."""
+    if not cpus:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def _listed(cpus: frozenset[int]) -> str:

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.benchmarks.charging import station
-from tests.benchmarks.crowd import allow_files, on_cores, parted_cores, talk
+from tests.benchmarks.crowd import allow_files, talk
 from tests.benchmarks.figures import BenchmarkError, Figure
 from tests.benchmarks.fleet import Station
 from tests.benchmarks.memory import cpu_s, memory_mb
+from tests.benchmarks.pinning import Pinning, on
 
 CONNECTIONS = (25, 250, 1_000)
 SETTLE_REAL_S = 3.0
@@ -43,14 +44,14 @@ def measure(
 
 def _at(folder: Path, count: int, slices_real_s: list[float], settle_real_s: float) -> list[Figure]:
     allow_files(_FILES_BESIDES + 3 * count)
-    crowd_cores, server_cores = parted_cores()
+    pinning = Pinning.possible()
     book = folder / f"book-{count}"
     book.mkdir()
     with ExitStack() as undo:
-        with on_cores(server_cores):
+        with on(pinning.site):
             ours = undo.enter_context(_server(_OURS, str(count), str(book)))
             servers = [ours, *(undo.enter_context(_server(name)) for name in (_PLAIN, _ECHO))]
-        with on_cores(crowd_cores):
+        with on(pinning.cloud):
             product, plain, echo = asyncio.run(_measure(servers, count, slices_real_s, settle_real_s))
     name, package, bare = f"OCPP layer, {count} stations", "the ocpp package", "WebSocket echo"
     return [
