@@ -68,7 +68,7 @@ def _look(rounds: int) -> Figure:
     site.wait(30)
     site.accept_limits()
     look_us = _least_us(lambda: power.settle(_turn(site)), rounds)
-    bare_us = _least_us(lambda: stirring.due(_turn(site)), rounds)
+    bare_us = _least_us(lambda: stirring.due(_turn(site), by_timer=True), rounds)
     return Figure("a look at all promises, 25 stations", "us", look_us, bare_us, "asking whether to look")
 
 

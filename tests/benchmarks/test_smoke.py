@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from provisioning.local.postgres import Postgres
-from tests.benchmarks import asking, charging, gate, protocol, replaced, restart, storm, upload
+from tests.benchmarks import asking, charging, gate, power, protocol, replaced, restart, storm, upload
 from tests.benchmarks.figures import Figure, percentile, table
 from tests.benchmarks.memory import cpu_s
 from tests.benchmarks.run import main
@@ -39,6 +39,12 @@ def test_the_protocol_is_measured_beside_the_package_and_an_echo(tmp_path: Path)
 def test_stations_that_come_all_at_once_charge(tmp_path: Path) -> None:
     figures = storm.measure(tmp_path, stations=3, spread_real_s=0.2)
     assert [f.unit for f in figures] == ["s"]
+    assert all_positive(figures)
+
+
+def test_the_power_rule_is_timed() -> None:
+    figures = power.measure(rounds=1)
+    assert {f.unit for f in figures} == {"us"}
     assert all_positive(figures)
 
 
