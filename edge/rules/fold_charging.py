@@ -110,6 +110,9 @@ def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
     if known is None:
         return
     _astray(known, event.told_at_ms)
+    if not event.offline and event.told_at_ms is None:
+        lag_ms = at_ms - sum(known.steps_ms) - event.metered_at_ms
+        known.readings.came(lag_ms, stepped=bool(known.steps_ms))
     if event.register_wh is not None:
         known.readings.take(
             MeterPoint(event.metered_at_ms, event.register_wh, event.signed, event.seq_no), known.rating_w

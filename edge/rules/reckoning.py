@@ -21,6 +21,8 @@ OVER_PCT = 110
 """What an EVSE may give above its rating, with its meter's error, before a register is disbelieved."""
 SLACK_MS = MINUTE_MS
 """By how much the time of a reading may be off from when its register was read."""
+SET_BACK_MAX_MS = 10 * MINUTE_MS
+"""A reading that comes later than others by more than this waited on its way."""
 UNRATED_W = 1_000_000
 """No EVSE gives more: the rating taken for one that is not configured."""
 NOT_TAKING = ("SuspendedEV", "EVConnected", "Idle")
@@ -137,6 +139,16 @@ class Readings:
     older: Sum = field(default_factory=Sum)
     points: list[MeterPoint] = field(default_factory=list)
     late_ms: int = 0
+    lag_least_ms: int = SET_BACK_MAX_MS
+
+    def came(self, lag_ms: int, *, stepped: bool) -> None:
+        """A reading came this much later than its time. ``stepped``: our clock was moved meanwhile, and stations are
+        told: one that comes later by minutes than another did may be of a clock that was set back between the two, by
+        that and by what it was fast. Then more time passed than their times tell."""
+        self.lag_least_ms = min(self.lag_least_ms, lag_ms)
+        later_ms = lag_ms - self.lag_least_ms
+        if stepped and SLACK_MS < later_ms <= SET_BACK_MAX_MS:
+            self.late_ms = max(self.late_ms, later_ms)
 
     def take(self, point: MeterPoint, rating_w: int | None) -> None:
         point = self._in_turn(point)

@@ -215,3 +215,23 @@ def test_messages_are_in_the_order_of_their_numbers_whatever_their_times_so_no_e
     site.transaction("cs-1", "Ended", 15, register_wh=50_000 + 12 * SAMPLE_WH)
     [ended] = site.of(TransactionEnded)
     assert ended.energy_wh == 12 * SAMPLE_WH
+
+
+def test_a_fast_clock_that_is_set_back_further_than_ours_was_takes_nothing_from_the_bill():
+    site = with_ann_inside()
+    fast_ms, slow_ms = 108_000, 73_000
+    site.transaction(
+        "cs-1", "Started", 0, register_wh=50_000, at_ms=site.now_ms + fast_ms, id_token="TOKEN-ann", matches=WITH_ANN
+    )
+    for n in (1, 2, 3):
+        site.wait(300)
+        site.transaction("cs-1", "Updated", n, register_wh=50_000 + n * SAMPLE_WH, at_ms=site.now_ms + fast_ms)
+    step(site, -fast_ms - slow_ms)
+    site.give(TimeTold("cs-1"))
+    for n in (4, 5, 6):
+        site.wait(300)
+        site.transaction("cs-1", "Updated", n, register_wh=50_000 + n * SAMPLE_WH, at_ms=site.now_ms - slow_ms)
+    site.transaction("cs-1", "Ended", 7, register_wh=50_000 + 6 * SAMPLE_WH, at_ms=site.now_ms - slow_ms)
+    [ended] = site.of(TransactionEnded)
+    assert ended.energy_wh == 6 * SAMPLE_WH
+    assert ended.flags == ()
