@@ -84,6 +84,7 @@ class Link:
         self._learn = learn
         self._sender = Sender(store.log_id)
         self._held_whole: set[str] = set()
+        self._decisions_log = ""
         self._acked: int | None = None
         self._decisions = (0, 0)
         self._knowledge_at_ms: int | None = None
@@ -282,15 +283,18 @@ class Link:
             self._sender = Sender(log_id).offered(0, _now_real_ms() + RESEND_REAL_MS)
             self._acked = ack.upto
         elif self._held_whole and self._acked is not None and ack.upto < self._acked:
-            # The cloud was put back to a backup: it may lack of the former logs, too.
-            self._held_whole = set()
-            self._sender, self._acked = Sender(self._sent_log().log_id), None
-            self._stirred.set()
+            self._ask_anew()
         else:
             self._sender = self._sender.acknowledged(ack, head)
             self._acked, self.problem, self._refused = ack.upto, None, False
             self._acked_at_ms = self._clock.now_ms()
             self._stirred.set()
+
+    def _ask_anew(self) -> None:
+        """The cloud was put back to a backup: it may lack of any log, of those before this one, too."""
+        self._held_whole = set()
+        self._sender, self._acked = Sender(self._sent_log().log_id), None
+        self._stirred.set()
 
     def _note_speed(self, ack: Ack) -> None:
         sender = self._sender
@@ -326,6 +330,9 @@ class Link:
         self.on_outrun()
 
     async def _take_decisions(self, batch: Batch) -> None:
+        if self._held_whole and batch.log_id != self._decisions_log:
+            self._ask_anew()  # a restored cloud begins a new log of decisions
+        self._decisions_log = batch.log_id
         held = self._store.decisions_held(batch.log_id)
         entries, upto = receive(held, batch)
         if upto > held:

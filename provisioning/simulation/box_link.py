@@ -22,6 +22,7 @@ class BoxLink:
         self.to_acks: Callable[[Ack], None] = lambda _ack: None
         self.says_online: Callable[[bool], None] = lambda _online: None
         self._held_whole: set[str] = set()
+        self._decisions_log = ""
         self._around = around
         self._box = box
         self._wire = wire
@@ -100,6 +101,10 @@ class BoxLink:
         if not (self._box.up and self.connected):
             return
         self._around.counts["inputs"] += 1
+        if self._held_whole and batch.log_id != self._decisions_log:
+            self._start_over()
+            self.pump()
+        self._decisions_log = batch.log_id
         held = self._box.disk.decisions.held(batch.log_id)
         entries, upto = receive(held, batch)
         if upto > held:

@@ -5,7 +5,8 @@ import pytest
 from edge.logbook import CLOUD_UPTO, Snapshot
 from edge.store import Store
 from provisioning.local.broker import Broker
-from shared.sync import SyncEntry
+from shared.sync import Batch, SyncEntry
+from shared.wire import Channel
 from tests.edge.test_link import Cloud, broker, cloud, link_to, positions, running, store, until, write
 
 __all__ = ["broker", "cloud", "store"]
@@ -69,6 +70,23 @@ async def test_a_cloud_that_was_put_back_gets_a_former_log_again_and_first(
     assert positions(cloud, store) == list(range(1, store.head + 1))
     taken = [b.log_id for b in cloud.batches if b.entries and (b.log_id == former or b.after == 0)]
     assert taken == sorted(taken, key=[former, store.log_id].index)
+
+
+async def test_a_cloud_that_lost_of_a_former_log_alone_gets_it_again_once_it_speaks_by_its_new_log_of_decisions(
+    broker: Broker, store: Store, cloud: Cloud
+) -> None:
+    write(store, 700)
+    former = begin_anew(store)
+    write(store, 5)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 5)
+        cloud.say(Channel.DECISIONS, Batch(log_id="hq-1", after=0, upto=0, entries=()))
+        await until(lambda: link.view().acked == 5 and bool(cloud.acks))
+        cloud.held[former] = cloud.held[former][:300]
+        cloud.say(Channel.DECISIONS, Batch(log_id="hq-2", after=0, upto=0, entries=()))
+        await until(lambda: len(cloud.held[former]) == 700)
+        await until(lambda: link.view().acked == 5)
+    assert positions(cloud, store) == [1, 2, 3, 4, 5]
 
 
 async def test_a_former_log_of_which_the_cloud_holds_more_is_done(broker: Broker, store: Store, cloud: Cloud) -> None:
