@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser
 
 from cloud.auth import Role, issue_token
 from provisioning.local.ports import free_port
@@ -22,7 +22,6 @@ from tests.cloud.dashboard.day import NOW_MS
 
 SECRET = "s" * 40
 START_TIMEOUT_REAL_S = 60
-expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")

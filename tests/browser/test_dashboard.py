@@ -62,7 +62,7 @@ def test_empty_it_says_what_to_do_and_the_first_facility_shows_by_itself(
         expect(page.get_by_text("No facility yet")).to_be_visible()
         photograph(page, "empty")
         fill(cloud, day.configure)
-        expect(page.get_by_role("heading", name="Boston Downtown", exact=True)).to_be_visible()
+        expect(page.get_by_role("heading", name="Boston Downtown", exact=True)).to_be_visible(timeout=5_000)
         expect(page.get_by_text("Not heard of yet").first).to_be_visible()
         expect(page.get_by_text("No power reading from Boston Downtown yet")).to_be_visible()
         photograph(page, "first")
@@ -107,7 +107,7 @@ def test_what_changes_is_swapped_in_within_seconds(browser: Browser, cloud: Clou
                 "UPDATE sessions.parking_sessions SET exited_ms = %s WHERE session_id = 'boston-downtown-car001'",
                 (day.NOW_MS,),
             )
-        expect(boston.get_by_text("60 of 200 free")).to_be_visible()
+        expect(boston.get_by_text("60 of 200 free")).to_be_visible(timeout=5_000)
         assert outside == []
 
 
@@ -140,7 +140,7 @@ def test_the_server_stops_at_once_with_pages_open(browser: Browser, cloud: Cloud
             open_page.wait_for_timeout(1_500)
         began = time.monotonic()
         assert cloud.stop() == 0
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 2.5
 
 
 def test_keyboard_and_screen_reader_find_their_way(browser: Browser, cloud: Cloud) -> None:

@@ -78,16 +78,19 @@ def test_pulling_the_cloud_leaves_the_page_up_and_restoring_brings_headquarters_
     with tab(browser) as (page, outside):
         page.goto(room.address)
         assert "token" not in page.url
-        expect(page.get_by_text("Boston Downtown peaked at 371 of 400 kW")).to_be_visible()
+        expect(page.get_by_text("Boston Downtown peaked at 371 of 400 kW")).to_be_visible(timeout=10_000)
         expect(page.get_by_text("The box does not answer")).to_be_visible()
         page.get_by_role("button", name="Pull the cloud").hover()
         page.mouse.down()
-        expect(page.get_by_text("Pulling the cloud…").first).to_be_visible()
+        page.wait_for_timeout(700)
+        expect(page.get_by_text("Pulling the cloud…").first).to_be_visible(timeout=200)
         page.mouse.up()
-        expect(page.get_by_text("Headquarters is away. Gates and chargers go on by themselves")).to_be_visible()
-        page.get_by_role("button", name="Restore the cloud").click(timeout=30_000)
-        expect(page.get_by_text("Restoring the cloud…").first).to_be_visible()
-        expect(page.locator(".is-stale")).to_have_count(0)
+        expect(page.get_by_text("Headquarters is away. Gates and chargers go on by themselves")).to_be_visible(
+            timeout=5_000
+        )
+        page.get_by_role("button", name="Restore the cloud").click(timeout=5_000)
+        expect(page.get_by_text("Restoring the cloud…").first).to_be_visible(timeout=500)
+        expect(page.locator(".is-stale")).to_have_count(0, timeout=20_000)
         assert room.hands.done == ["pull cloud", "restore cloud"]
         assert [line for line in outside if "ERR_" not in line] == []
 
@@ -102,8 +105,9 @@ def test_a_tap_pulls_nothing_and_says_to_hold_while_a_held_key_pulls(browser: Br
         assert room.hands.done == []
         button.focus()
         page.keyboard.down("Enter")
-        expect(page.get_by_role("button", name="Restore the cloud")).to_be_visible()
+        page.wait_for_timeout(800)
         page.keyboard.up("Enter")
+        expect(page.get_by_role("button", name="Restore the cloud")).to_be_visible(timeout=5_000)
         assert room.hands.done == ["pull cloud"]
 
 
@@ -132,4 +136,4 @@ def test_it_stops_at_once_with_pages_open(browser: Browser, room: Room) -> None:
         page.wait_for_timeout(1_500)
         began = time.monotonic()
         room.server.stop()
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 2.0

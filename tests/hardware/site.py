@@ -11,7 +11,7 @@ from shared.clock import Clock, Timeline
 from shared.devices import LaneSignal
 
 PINS = LanePins(front=17, under=18, arm_up=22, arm_down=23, raise_=24, lower=25)
-WAIT_REAL_S = 30.0
+WAIT_REAL_S = 5.0
 
 
 def clock(speed: float = 1.0) -> Clock:

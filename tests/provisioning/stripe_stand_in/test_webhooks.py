@@ -31,7 +31,7 @@ class Receiver:
     def ids(self) -> list[str]:
         return [json.loads(body)["id"] for body, _ in self.received]
 
-    def wait(self, until: Callable[["Receiver"], bool], timeout_s: float = 60) -> None:
+    def wait(self, until: Callable[["Receiver"], bool], timeout_s: float = 10) -> None:
         deadline = time.monotonic() + timeout_s
         while not until(self):
             assert time.monotonic() < deadline, f"received only {self.types}"
