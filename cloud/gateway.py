@@ -19,6 +19,7 @@ TIMEOUT_REAL_S = 10.0
 NETWORK_RETRIES_MAX = 2
 PAGE_SIZE = 100
 METADATA_PAYMENT_ID = "payment_id"
+METADATA_REFUND_ID = "refund_id"
 
 
 class GatewayUnavailable(Exception):  # noqa: N818 - says what is so
@@ -68,19 +69,24 @@ class PaymentOrder:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOutcome:
-    """``code`` and ``message`` are Stripe's, for one that did not succeed: the decline code where there is one."""
+    """``code`` and ``message`` are Stripe's, for one that did not succeed: the decline code where there is one.
+    ``received_cents``: what was taken, for one that did."""
 
     status: PaymentStatus
     gateway_payment_id: str | None = None
     code: str | None = None
     message: str | None = None
+    received_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class RefundOutcome:
+    """``amount_cents``: what the gateway gives back, where it says so."""
+
     status: RefundStatus
     gateway_refund_id: str
     code: str | None = None
+    amount_cents: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,13 +225,29 @@ class Gateway:
                 {
                     "payment_intent": gateway_payment_id,
                     "amount": amount_cents,
-                    "metadata": {"refund_id": refund_id},
+                    "metadata": {METADATA_REFUND_ID: refund_id},
                 },
                 {"idempotency_key": refund_id},
             )
         except stripe.StripeError as error:
             raise _failure(error) from error
         return refund_outcome(refund.to_dict())
+
+    async def find_refund(
+        self, refund_id: str, *, gateway_payment_id: str, gateway_refund_id: str | None
+    ) -> RefundOutcome | None:
+        """What became of an earlier ``refund``, by Stripe's list and not by the idempotency key, which goes on
+        answering with what was known at first; None if Stripe never had it. One that was made in Stripe's own pages
+        is found by Stripe's id."""
+        try:
+            page = await self._client.v1.refunds.list_async({"payment_intent": gateway_payment_id, "limit": PAGE_SIZE})
+            async for refund in page.auto_paging_iter():
+                found = refund.to_dict()
+                if found["id"] == gateway_refund_id or refund_id_in(found) == refund_id:
+                    return refund_outcome(found)
+        except stripe.StripeError as error:
+            raise _failure(error) from error
+        return None
 
     def read_webhook(self, body: bytes, signature: str) -> GatewayEvent:
         """The event of a webhook. Raises BadSignature unless Stripe signed these very bytes lately."""
@@ -260,6 +282,8 @@ def payment_outcome(intent: Mapping[str, Any]) -> PaymentOutcome:
     status = _STATUS_OF_INTENT.get(intent["status"])
     if status is None:
         raise GatewayRefused("unexpected_status", f"payment intent {intent['id']} is {intent['status']}")
+    if status is PaymentStatus.SUCCEEDED:
+        return PaymentOutcome(status, intent["id"], received_cents=intent["amount_received"])
     if status is not PaymentStatus.DECLINED:
         return PaymentOutcome(status, intent["id"])
     return _outcome_of_error(intent.get("last_payment_error") or {}, intent["id"])
@@ -268,7 +292,12 @@ def payment_outcome(intent: Mapping[str, Any]) -> PaymentOutcome:
 def refund_outcome(refund: Mapping[str, Any]) -> RefundOutcome:
     """What a refund, as Stripe writes it, means for us."""
     status = _STATUS_OF_REFUND.get(refund.get("status") or "pending", RefundStatus.PENDING)
-    return RefundOutcome(status, refund["id"], refund.get("failure_reason"))
+    return RefundOutcome(status, refund["id"], refund.get("failure_reason"), refund.get("amount"))
+
+
+def refund_id_in(refund: Mapping[str, Any]) -> str | None:
+    """Our id of a refund, as Stripe writes it; None for one that was made in Stripe's own pages."""
+    return (refund.get("metadata") or {}).get(METADATA_REFUND_ID)
 
 
 def _declined(error: stripe.CardError) -> PaymentOutcome:

@@ -49,6 +49,7 @@ _OLDEST = text(
     ON (e.facility_id, e.log_id, e.seq) = (c.facility_id, c.log_id, c.base + 1) GROUP BY 1 ORDER BY 1
     """
 )
+_LOGS = text("SELECT facility_id, count(*) AS logs FROM link.cursors GROUP BY 1 ORDER BY 1")
 _PARKED = text("SELECT facility_id, count(*) AS events FROM link.parked GROUP BY 1")
 _JOBS = text(
     """
@@ -119,30 +120,41 @@ async def _database_problem(engine: AsyncEngine) -> list[str]:
 async def _figures(conn: AsyncConnection, now_ms: int) -> list[Metric]:
     rows = (await conn.execute(_FACILITIES)).mappings().all()
     logs = (await conn.execute(_OLDEST)).mappings().all()
+    begun = (await conn.execute(_LOGS)).mappings().all()
     parked = GaugeMetricFamily("easypark_parked_events", "Events that were set aside", labels=["facility"])
     for row in await conn.execute(_PARKED):
         parked.add_metric([row.facility_id], row.events)
     jobs = (await conn.execute(_JOBS)).one()
+    words = "Logs it has begun: one more when its box is new, damaged or put back"
     figures: list[Metric] = [
-        _each("easypark_facility_online", "1 while the facility counts as there", rows, lambda r: r["online"]),
-        _each(
-            "easypark_facility_heard_age_seconds", "Since it was heard", rows, lambda r: _age(r["heard_at_ms"], now_ms)
-        ),
-        _each("easypark_facility_events_behind", "Entries of its log not here yet", rows, lambda r: r["behind"]),
-        _each("easypark_facility_decisions_behind", "Versions not confirmed", rows, lambda r: r["decisions_behind"]),
-        _each(
-            "easypark_facility_knowledge_age_seconds", "Since it held all", rows, lambda r: _age(r["knew_ms"], now_ms)
-        ),
-        _each(
-            "easypark_facility_rival_age_seconds", "Since a second box", rows, lambda r: _age(r["rival_at_ms"], now_ms)
-        ),
-        _each("easypark_facility_log_age_seconds", "Of its oldest event", logs, lambda r: _age(r["at_ms"], now_ms)),
+        *_of_facilities(rows, now_ms),
+        _aged("easypark_facility_log_age_seconds", "Age of the oldest event kept here", logs, ("at_ms", now_ms)),
+        _each("easypark_facility_logs", words, begun, lambda r: r["logs"]),
         parked,
         GaugeMetricFamily("easypark_jobs_waiting", "Jobs that are due and not begun", value=jobs.waiting),
     ]
     if jobs.age_real_s is not None:
         figures.append(GaugeMetricFamily("easypark_jobs_oldest_seconds", "Age of the oldest", value=jobs.age_real_s))
     return figures
+
+
+def _of_facilities(rows: Sequence[Any], now_ms: int) -> Iterator[Metric]:
+    yield _each("easypark_facility_online", "1 while the facility counts as there", rows, lambda r: r["online"])
+    yield _each("easypark_facility_events_behind", "Entries of its log not here yet", rows, lambda r: r["behind"])
+    words = "Versions of decisions that it has not confirmed"
+    yield _each("easypark_facility_decisions_behind", words, rows, lambda r: r["decisions_behind"])
+    for name, since, words in (
+        ("heard", "heard_at_ms", "Since the facility was last heard"),
+        ("knowledge", "knew_ms", "Since it is known to have held every decision"),
+        ("rival", "rival_at_ms", "Since a second box of its name was refused"),
+    ):
+        yield _aged(f"easypark_facility_{name}_age_seconds", words, rows, (since, now_ms))
+
+
+def _aged(name: str, words: str, rows: Sequence[Any], span: tuple[str, int]) -> Metric:
+    """How long ago the instant in a column (the first of ``span``) was at an instant (the second)."""
+    since, now_ms = span
+    return _each(name, words, rows, lambda r: _age(r[since], now_ms))
 
 
 def _each(name: str, words: str, rows: Sequence[Any], value: Callable[[Any], float | None]) -> Metric:

@@ -8,6 +8,7 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Sequence
+from json import JSONDecodeError
 from pathlib import Path
 from urllib.parse import quote
 
@@ -62,12 +63,13 @@ def has_no_room(error: sqlite3.Error) -> bool:
     return _code(error) in _NO_ROOM
 
 
-def tells_of_damage(error: sqlite3.Error) -> bool:
-    """Whether an error says that the file is damaged, so that nothing more must be built on it."""
-    return _code(error) & 0xFF in _DAMAGE or _code(error) in _DAMAGE_IN_FULL
+def tells_of_damage(error: Exception) -> bool:
+    """Whether an error says that the file is damaged, so that nothing more must be built on it. SQLite keeps no
+    checksums of its pages, so it may also be what was written as JSON and is none any more."""
+    return _code(error) & 0xFF in _DAMAGE or _code(error) in _DAMAGE_IN_FULL or isinstance(error, JSONDecodeError)
 
 
-def _code(error: sqlite3.Error) -> int:
+def _code(error: Exception) -> int:
     """SQLite's extended result code, 0 when the error did not come from SQLite."""
     return int(getattr(error, "sqlite_errorcode", 0))
 
@@ -97,12 +99,15 @@ def open_for_writing(path: Path, *, check_whole: bool = False) -> Database:
 
     Raises DamagedError for a file that is damaged, StoreError for one that is not ours or cannot be opened.
     """
-    db = Database(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+    try:
+        db = Database(sqlite3.connect(path, isolation_level=None, check_same_thread=False))
+    except sqlite3.OperationalError as error:
+        raise _cannot_open(path, error) from error
     try:
         _prepare(db, path, check_whole)
     except sqlite3.OperationalError as error:
         db.close()
-        raise StoreError(f"{path} cannot be opened ({error}): make room on its disk and its folder writable") from error
+        raise _cannot_open(path, error) from error
     except sqlite3.DatabaseError as error:
         db.close()
         raise DamagedError(
@@ -115,6 +120,13 @@ def open_for_writing(path: Path, *, check_whole: bool = False) -> Database:
     return db
 
 
+def _cannot_open(path: Path, error: sqlite3.Error) -> StoreError:
+    return StoreError(
+        f"{path} cannot be opened ({error}): it must be a file that can be written, with room on its disk and its"
+        " folder writable"
+    )
+
+
 def open_for_reading(path: Path) -> Database:
     """A connection that can only read; to be used by one thread at a time."""
     uri = f"file:{quote(str(path))}?mode=ro"
@@ -122,11 +134,23 @@ def open_for_reading(path: Path) -> Database:
 
 
 def check(db: Database, tables: Sequence[str] = ()) -> None:
-    """Look at every page of these tables, of the whole file when none is named. Raises sqlite3.DatabaseError."""
+    """Look at every page of these tables; at the whole file, and whether its JSON is still such, when none is named.
+    Raises sqlite3.DatabaseError."""
     for table in [f"('{name}')" for name in tables] or [""]:
         (verdict,) = db.execute(f"PRAGMA quick_check{table}").fetchone()
         if verdict != "ok":
             raise sqlite3.DatabaseError(verdict.splitlines()[0])
+    if not tables:
+        _check_json(db)
+
+
+def _check_json(db: Database) -> None:
+    for table in db.table_names():
+        if table.startswith("log") or table in ("decisions", "snapshot"):
+            column = "state" if table == "snapshot" else "body"
+            (broken,) = db.execute(f"SELECT count(*) FROM {table} WHERE NOT json_valid({column})").fetchone()  # noqa: S608 - our names
+            if broken:
+                raise sqlite3.DatabaseError(f"{broken} rows of {table} are not what was written")
 
 
 def make_durable(path: Path) -> None:

@@ -1,7 +1,8 @@
 """What waits to be decided: in order, each with the instant at which it came, and never more than a bound.
 
-Inputs that somebody waits for are refused beyond the bound; he asks again. Signals of devices cannot be refused: the
-oldest one that a newer of its kind has overtaken goes, since what counts in the end is the newest level.
+Inputs that somebody waits for are refused beyond the bound; he asks again. What became of our own asking is told once,
+so it is never refused: there is no more of it than was asked. Signals of devices cannot be refused: the oldest one that
+a newer of its kind has overtaken goes, since what counts in the end is the newest level.
 """
 
 import asyncio
@@ -9,10 +10,21 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from edge.rules.inputs import Answer, Input, LaneSignalled, LoadMetered, Ticked
+from edge.rules.gathering import DiagnosticsGathered
+from edge.rules.inputs import (
+    Answer,
+    Input,
+    LaneSignalled,
+    LimitReplied,
+    LoadMetered,
+    OrderReplied,
+    StationClosed,
+    Ticked,
+)
 from shared.devices import ArmMoved, DeviceFailed, DeviceRecovered, LoopChanged, PlateRead
 
 WAITING_MAX = 10_000
+_TOLD_ONCE = (LimitReplied, OrderReplied, StationClosed, DiagnosticsGathered)
 
 
 class RuntimeStoppedError(Exception):
@@ -44,7 +56,7 @@ class Inbox:
 
     def put(self, given: Input, future: "asyncio.Future[Answer | None] | None" = None) -> None:
         """Let an input wait. Raises RuntimeBusyError when there is no room for one that somebody waits for."""
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._waiting) >= WAITING_MAX and not isinstance(given, _TOLD_ONCE):
             if future is not None:
                 raise RuntimeBusyError(f"{WAITING_MAX} inputs wait already")
             self._drop_overtaken()

@@ -12,7 +12,6 @@ import logging
 import resource
 import signal
 import socket
-import sqlite3
 import sys
 from collections.abc import Mapping
 from contextlib import closing
@@ -84,7 +83,7 @@ def _live(config: Config, store: Store, clock: Clock, bearers: dict[str, Bearer]
     except (StoreError, WiringError):
         raise
     except Exception as error:  # noqa: BLE001 - the last place: the trace into the log, the exit code to the supervisor
-        if isinstance(error, sqlite3.DatabaseError) and tells_of_damage(error):
+        if tells_of_damage(error):
             suspect_damage(config.data_dir)
         _log.critical("the runtime failed, the daemon ends", exc_info=True)
         return 1
@@ -119,7 +118,7 @@ class Daemon:
         version = importlib.metadata.version("easyparkplus")
         self.failed = False
         self._runtime: Runtime[FacilityState] = Runtime(
-            store, clock, FACILITY_RULES, version=version, clock_known=steady.known
+            store, clock, FACILITY_RULES, version=version, clock_known=steady.known and store.head > 0
         )
         self._time = Timekeeper(steady, clock, post=self._runtime.post, submit=self._runtime.submit)
         self._runtime.on_setpoint(TakeClock, self._time.take)

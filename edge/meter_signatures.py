@@ -5,7 +5,6 @@ No input or output: what is asked of the library is arithmetic.
 """
 
 import base64
-import binascii
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +42,7 @@ _HASHES: MappingProxyType[str, hashes.HashAlgorithm] = MappingProxyType(
 _WH = MappingProxyType({"wh": Decimal(1), "kwh": Decimal(1_000)})
 _IMPORTED = ("1.8.0", "01.08.00", "b0", "b1", "b2", "b3")
 """What identifies energy taken: OBIS codes, and the ones of DC meters."""
+_REGISTER_END = Decimal(10) ** 15
 
 
 class UnverifiableError(ValueError):
@@ -104,7 +104,7 @@ def _taken_apart(value: SignedValue) -> tuple[str, bytes, str]:
         in_base64 = about.get("SE", "hex") == "base64"
         signature = base64.b64decode(about["SD"], validate=True) if in_base64 else bytes.fromhex(about["SD"])
         algorithm = str(about.get("SA", _ALGORITHM))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UnverifiableError("its OCMF has no readable signature") from error
     if not divided:
         raise UnverifiableError("its OCMF has no data")
@@ -117,7 +117,7 @@ def _decoded(text: str) -> str:
     for decode in (bytes.fromhex, lambda x: base64.b64decode(x, validate=True)):
         try:
             return decode(bare).decode().strip()
-        except (ValueError, binascii.Error):
+        except ValueError:
             continue
     return ""
 
@@ -164,7 +164,7 @@ def _octets(text: str) -> bytes:
 
 def _fits(key: ec.EllipticCurvePublicKey, signature: bytes, payload: str, algorithm: str) -> bool:
     try:
-        key.verify(signature, payload.encode(), ec.ECDSA(_HASHES[algorithm.rpartition("-")[2]]))
+        key.verify(signature, payload.encode(errors="surrogatepass"), ec.ECDSA(_HASHES[algorithm.rpartition("-")[2]]))
     except InvalidSignature:
         return False
     except UnsupportedAlgorithm as error:
@@ -187,6 +187,13 @@ def _registers_wh(payload: str) -> Iterator[int]:
             identifier = str(before.get("RI", _IMPORTED[0])).lower()
             unit = _WH.get(str(before.get("RU", "")).lower())
             if unit is not None and any(x in identifier for x in _IMPORTED):
-                yield round(Decimal(before["RV"]) * unit)
-    except (ValueError, KeyError, TypeError, InvalidOperation, OverflowError) as error:
+                yield _whole_wh(Decimal(before["RV"]), unit)
+    except (ValueError, KeyError, TypeError, InvalidOperation, RecursionError) as error:
         raise UnverifiableError("its OCMF has no readable register") from error
+
+
+def _whole_wh(told: Decimal, unit: Decimal) -> int:
+    """Raises ValueError or InvalidOperation for what no meter counts to: written out it could fill the memory."""
+    if not -_REGISTER_END < told < _REGISTER_END:
+        raise ValueError(f"no register holds {told}")
+    return round(told * unit)

@@ -4,6 +4,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Generic, Protocol, TypeVar
@@ -85,13 +86,7 @@ class Rebuilder(Generic[S]):
         whole begins on the newest snapshot that can be read: its unknown fields are passed over, missing ones have
         their defaults. Raises StoreError when there is none, or an entry cannot be folded.
         """
-        saved = store.load_snapshot(self.fingerprint)
-        if saved is not None:
-            rebuilt = self._states.validate_json(saved)
-        elif store.whole:
-            rebuilt = self._rules.new_state(store.log_id)
-        else:
-            rebuilt = self._newest_readable(store)
+        rebuilt = self._begun(store)
         began = rebuilt.head
         for entry in store.all_entries(after=began):
             try:
@@ -102,6 +97,13 @@ class Rebuilder(Generic[S]):
                     " restore the file from a backup, or move it away to begin a new log"
                 ) from error
         return rebuilt, began
+
+    def _begun(self, store: Store) -> S:
+        saved = store.load_snapshot(self.fingerprint)
+        if saved is not None:
+            with suppress(ValidationError):
+                return self._states.validate_json(saved)
+        return self._rules.new_state(store.log_id) if store.whole else self._newest_readable(store)
 
     def _newest_readable(self, store: Store) -> S:
         problem = "there is none"

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import shutil
+import sqlite3
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ from edge.backup import BackupError, backups, verify
 from edge.database import FILE_NAME, DamagedError, StoreError
 from edge.logbook import CLOUD_UPTO, COPIED_AT_MS, FILE_NUMBER, Snapshot
 from edge.rebuild import FACILITY_RULES, Rebuilder
-from edge.salvage import Gap, log_id_of, salvage_decisions, salvage_log
+from edge.salvage import Gap, lengthen, log_id_of, salvage_decisions, salvage_log
 from edge.store import Store, new_log_id
 from shared.clock import to_utc
 from shared.events import DaemonStarted, DataLost, DataRecovered, Entry, Event, entry
@@ -58,10 +59,17 @@ def open_store(folder: Path, facility_id: str, *, backup_folder: Path, now_ms: i
         _swap(folder)
     suspect = folder / SUSPECT
     try:
+        _refuse_emptied(folder / FILE_NAME, backup_folder)
         store = Store(folder, facility_id, check_whole=suspect.exists())
     except DamagedError as error:
-        _log.error("the store is damaged and is rebuilt: %s", error)
-        _rebuild(folder, facility_id, backups(backup_folder), now_ms)
+        _log.error("the store is damaged and is rebuilt: %s", error.__cause__ or error)
+        try:
+            _rebuild(folder, facility_id, backups(backup_folder), now_ms)
+        except (OSError, sqlite3.Error) as cause:
+            raise StoreError(
+                f"{folder / FILE_NAME} is damaged and cannot be rebuilt ({cause}): make room on its disk, as much again"
+                " as the newest copy takes, then start again"
+            ) from cause
         store = Store(folder, facility_id)
     try:
         found = _found_in(store)
@@ -73,6 +81,12 @@ def open_store(folder: Path, facility_id: str, *, backup_folder: Path, now_ms: i
         raise
     suspect.unlink(missing_ok=True)
     return store
+
+
+def _refuse_emptied(path: Path, backup_folder: Path) -> None:
+    """SQLite takes a file without a byte for a new one. Where there are copies it held something once."""
+    if path.is_file() and path.stat().st_size == 0 and backups(backup_folder):
+        raise DamagedError(f"{path} is empty, and there are copies of it")
 
 
 def _found_in(store: Store) -> _Found | None:
@@ -132,20 +146,26 @@ def _renamed(text: str, former: str, log_id: str, after: int) -> str:
 
 
 def _rebuild(folder: Path, facility_id: str, copies: list[Path], now_ms: int) -> None:
-    """Build beside the damaged file and put in its place. The newest good copy is the ground, else nothing is."""
+    """Build beside the damaged file and put in its place. The newest good copy is the ground, else nothing is. A disk
+    that is full is no reason to take less: then nothing is replaced. Raises StoreError, OSError and sqlite3.Error."""
     set_aside = f"facility-damaged-{to_utc(now_ms):%Y%m%dT%H%M%S}.db"
     building = folder / "rebuilding"
+    lengthen(folder / FILE_NAME)
     former = log_id_of(folder / FILE_NAME)
     for source in [*copies, *([] if former is None else [None]), _NOTHING]:
         shutil.rmtree(building, ignore_errors=True)
         building.mkdir()
         try:
             gaps = _ground(building / FILE_NAME, folder / FILE_NAME, facility_id, source)
-            with closing(Store(building, facility_id)) as store:
+            with closing(Store(building, facility_id, check_whole=True)) as store:
                 _begin_anew(store, facility_id, _Found("DAMAGED", _name(source), gaps, set_aside), now_ms)
             break
         except (StoreError, BackupError) as error:
+            if isinstance(error.__cause__, sqlite3.Error) and database.has_no_room(error.__cause__):
+                raise
             _log.warning("the store cannot be rebuilt from %s: %s", _name(source), error)
+    else:
+        raise StoreError(f"{folder / FILE_NAME} is damaged and nothing could be built in its place: see the log")
     (building / _SET_ASIDE).write_text(set_aside)
     building.rename(folder / _REBUILT)
     _swap(folder)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from shutil import disk_usage
 
 from edge.config import Keeping
+from edge.rules.retention import removable
 from edge.store import Store
 from shared.clock import DAY_MS, Clock
 
@@ -19,19 +20,6 @@ REST = 20
 LOOK_REAL_S = 60.0
 _REST_MIN_REAL_S = 0.02
 _MEGABYTE = 1_000_000
-
-
-def removable(entries: list[tuple[int, int]], *, acked: int, older_than_ms: int | None) -> int | None:
-    """Up to where the oldest entries, position and instant each, may go; None for none.
-
-    ``older_than_ms`` None: however young they are. An entry from a time when the clock was ahead keeps those after it.
-    """
-    last = None
-    for seq, at_ms in entries:
-        if seq > acked or (older_than_ms is not None and at_ms >= older_than_ms):
-            break
-        last = seq
-    return last
 
 
 class Retention:

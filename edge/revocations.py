@@ -30,7 +30,7 @@ class Revocations:
             return False
         try:
             shown = x509.load_der_x509_certificate(certificate)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             return True
         if shown.serial_number in self.serials:
             return True
@@ -49,7 +49,7 @@ def read(path: Path | None, authorities: Sequence[Path]) -> Revocations:
     content = path.read_bytes()
     try:
         lists = _lists(content)
-    except ValueError as error:
+    except (ValueError, x509.InvalidVersion) as error:
         raise ValueError(f"{path} is no certificate revocation list: {error}") from error
     if not lists:
         return Revocations(serials=_serials(path, content))

@@ -10,15 +10,18 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import groupby
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
+from edge.database import has_no_room
 from edge.decisions import DecisionBook
 from edge.logbook import INSERT_ENTRY
 from shared.sync import SyncEntry
 
+_HEADER_BYTES = 100
 _PIECE = 500
 _BARREN_PIECES_MAX = 20
 """So many pieces of the log without anything readable in them, and nothing more is looked for."""
@@ -33,6 +36,19 @@ class Gap:
     upto: int | None
 
 
+def lengthen(path: Path) -> None:
+    """Make up by zeros what was cut off a file's end: SQLite reads nothing of one that is shorter than it says to be.
+
+    How long that is counts only where the header was written by a version that keeps it (two counters then agree).
+    """
+    with suppress(OSError), path.open("r+b") as file:
+        header = file.read(_HEADER_BYTES)
+        if header.startswith(b"SQLite format 3\0") and header[24:28] == header[92:96]:
+            page_bytes = int.from_bytes(header[16:18]) * int.from_bytes(header[28:32])
+            if file.seek(0, SEEK_END) < page_bytes:
+                file.truncate(page_bytes)
+
+
 def log_id_of(path: Path) -> str | None:
     """Which log a damaged file holds, None when that cannot be read."""
     with suppress(sqlite3.Error), closing(_open(path)) as old:
@@ -45,7 +61,8 @@ def salvage_decisions(path: Path, db: Database, facility_id: str) -> None:
     """Take over what headquarters decided, so that the gates know their plates until it says it again."""
     rows: list[tuple[str, int, str]] = []
     with suppress(sqlite3.Error), closing(_open(path)) as old:
-        rows.extend(old.execute("SELECT log_id, position, body FROM decisions"))
+        found = old.execute("SELECT log_id, position, body FROM decisions")
+        rows.extend(row for row in found if isinstance(row[0], str) and isinstance(row[1], int))
     book = DecisionBook(db, facility_id)
     for log_id, of_log in groupby(sorted(rows), key=lambda row: row[0]):
         decided = [(position, decoded) for _, position, body in of_log if (decoded := _decoded(body)) is not None]
@@ -57,7 +74,7 @@ def salvage_log(path: Path, db: Database) -> list[Gap]:
     """Append to the log of ``db`` what of the damaged file continues it; returns what is missing then.
 
     Where entries in between cannot be read, the part after them is kept if a snapshot tells what came before it,
-    else the part before them.
+    else the part before them. Raises sqlite3.Error when ``db`` has no room for it.
     """
     (head,) = db.execute("SELECT max(seq) FROM log").fetchone()
     base = _base(db.conn)
@@ -70,7 +87,9 @@ def salvage_log(path: Path, db: Database) -> list[Gap]:
                 for piece in _pieces(old, head or base, last):
                     db.conn.executemany(INSERT_ENTRY, piece)
             _take_snapshots(old, db)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if has_no_room(error):
+            raise
         last = None
     return _keep_one_run(db, base, last)
 
@@ -128,7 +147,7 @@ def _last(old: sqlite3.Connection) -> int | None:
 def _pieces(old: sqlite3.Connection, after: int, last: int | None) -> Iterator[list[Row]]:
     barren = 0
     while barren < _BARREN_PIECES_MAX and (last is None or after < last):
-        piece = [row for row in _between(old, after + 1, after + _PIECE) if _decoded(row[3]) is not None]
+        piece = [row for row in _between(old, after + 1, after + _PIECE) if _sound(row)]
         barren = 0 if piece else barren + 1
         yield piece
         after += _PIECE
@@ -151,9 +170,15 @@ def _open(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
 
 
-def _decoded(text: str) -> dict[str, Any] | None:
+def _sound(row: Row) -> bool:
+    """A page of zeros reads as rows of nothing."""
+    _, at_ms, kind, body = row
+    return isinstance(at_ms, int) and isinstance(kind, str) and _decoded(body) is not None
+
+
+def _decoded(text: Any) -> dict[str, Any] | None:
     try:
-        decoded = json.loads(text)
+        decoded = json.loads(text) if isinstance(text, str) else None
     except ValueError:
         return None
     return decoded if isinstance(decoded, dict) else None

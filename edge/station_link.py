@@ -100,7 +100,7 @@ class StationLink:
         self._signs = False
         self._booted = False
         self._greeting = Greeting(station, version, around, self.request)
-        self._talking: list[asyncio.Task[None]] = []
+        self._greeted: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
 
     async def run(self, older: "StationLink | None") -> None:
@@ -118,17 +118,29 @@ class StationLink:
                 self._calls.hold()
             await self._ask_unit()
             await self._around.submit(StationOpened(station_id, self._version.name))
-            self._talking = [asyncio.create_task(self._call()), asyncio.create_task(self._greeting.run())]
+            calling = asyncio.create_task(self._call())
+            self._greet()
             try:
-                await self._read()
+                await self._talk(calling)
             finally:
-                self._calls.stop()
-                await self._socket.close(1011, NOT_KEPT)
-                await asyncio.gather(*self._talking)
                 await self._around.submit(StationClosed(station_id, self._why or NOT_KEPT))
         finally:
             self._calls.stop()
             self._ended.set()
+
+    async def _talk(self, calling: asyncio.Task[None]) -> None:
+        try:
+            await self._read()
+        finally:
+            self._calls.stop()
+            await self._socket.close(1011, NOT_KEPT)
+            await asyncio.gather(*(x for x in (calling, self._greeted) if x is not None))
+
+    def _greet(self) -> None:
+        """From the beginning, if it is not the first time."""
+        if self._greeted is not None:
+            self._greeted.cancel()
+        self._greeted = asyncio.create_task(self._greeting.run())
 
     async def retire(self, reason: str) -> None:
         """Close the connection and wait until the rules know that it has ended."""
@@ -269,7 +281,7 @@ class StationLink:
             self._calls.begin()
         if self._registration != "Rejected" and (self._booted or was == "Rejected"):
             # It was let in late, or has lost what it was told when it came: it booted on the same connection.
-            self._talking.append(asyncio.create_task(self._greeting.run()))
+            self._greet()
         self._booted = True
 
     async def _handle(self, call: Call) -> Payload:

@@ -150,19 +150,25 @@ class StationServer:
     async def serve(self, *entrances: Entrance) -> None:
         """Serve until cancelled. Port 0 takes a free one; ``self.ports`` says which, once ``listening`` is set.
 
-        Raises OSError when an address cannot be taken, and what ``submit`` raises for a limit or an order that could
-        not be sent: the rules must hear of it, or the daemon end.
+        Raises OSError when an address cannot be taken, and a group with what ``submit`` raises for a limit or an order
+        that could not be sent: the rules must hear of it, or the daemon end.
         """
         async with AsyncExitStack() as undo:
+            undo.callback(self.listening.clear)
             servers: list[Server] = [
                 await undo.enter_async_context(self._listening(entrance)) for entrance in entrances
             ]
-            looking = [asyncio.create_task(self._look(x.tls)) for x in entrances if x.tls is not None]
-            undo.callback(lambda: [task.cancel() for task in looking])
             self.ports = tuple(next(iter(server.sockets)).getsockname()[1] for server in servers)
             self.listening.set()
-            while True:
-                await self._around.submit(await self._unsent.get())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._tell_of_unsent())
+                for entrance in entrances:
+                    if entrance.tls is not None:
+                        tasks.create_task(self._look(entrance.tls))
+
+    async def _tell_of_unsent(self) -> None:
+        while True:
+            await self._around.submit(await self._unsent.get())
 
     def _listening(self, entrance: Entrance) -> AbstractAsyncContextManager[Server]:
         return serve(

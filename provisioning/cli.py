@@ -15,6 +15,8 @@ from provisioning.local.errors import SetupError
 from provisioning.simulation import command as simulation_command
 
 USAGE_ERROR = 2
+INTERRUPTED = 130
+"""What shells say of a program that Ctrl-C ended."""
 ROLES = ("customer", "attendant", "manager", "hq", "finance", "device")
 
 
@@ -31,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SetupError as error:
         print(f"easypark: {error}", file=sys.stderr)
         return USAGE_ERROR
+    except KeyboardInterrupt:
+        print("easypark: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -192,7 +197,8 @@ def _restore_edge(options: argparse.Namespace) -> int:
     from edge.config import ConfigError, read_config  # noqa: PLC0415 - as above
 
     try:
-        made = restore(options.source, read_config(options.config).data_dir)
+        config = read_config(options.config)
+        made = restore(options.source, config.data_dir, facility_id=config.facility_id)
     except (BackupError, ConfigError) as error:
         raise SetupError(str(error)) from error
     print(f"restored log {made.log_id} up to entry {made.head}; the daemon goes on in a new log with that state")

@@ -5,7 +5,7 @@ Wiring (serial ports, pins, sockets) is not here: it belongs to the box on site 
 
 from collections import Counter
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -17,6 +17,10 @@ class Frozen(BaseModel):
     """A value that is compared by content and never changed; unknown fields of a newer version are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+    def __deepcopy__(self, _memo: dict[int, Any] | None = None) -> Self:
+        """Itself: a copy of what holds it may hold the same."""
+        return self
 
 
 class Size(StrEnum):

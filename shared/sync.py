@@ -10,8 +10,7 @@ compacted read.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from itertools import pairwise
+from operator import lt
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, PlainSerializer, PlainValidator, model_validator
@@ -35,10 +34,11 @@ def _to_entries(told: object) -> tuple[SyncEntry, ...]:
 
 
 def _to_entry(told: object) -> SyncEntry:
-    position, body = (told.get("position"), told.get("body")) if isinstance(told, dict) else (None, None)
-    if type(position) is not int or type(body) is not dict:
-        raise ValueError(f"an entry has a position, which is a whole number, and a body, not {str(told)[:100]}")
-    return SyncEntry(position, body)
+    if isinstance(told, dict):
+        position, body = told.get("position"), told.get("body")
+        if type(position) is int and type(body) is dict:
+            return SyncEntry(position, body)
+    raise ValueError(f"an entry has a position, which is a whole number, and a body, not {str(told)[:100]}")
 
 
 def _to_told(entries: Sequence[SyncEntry]) -> list[dict[str, Any]]:
@@ -63,7 +63,7 @@ class Batch(Frozen):
     @model_validator(mode="after")
     def _entries_lie_within(self) -> Self:
         positions = [self.after, *[e.position for e in self.entries]]
-        if positions[-1] > self.upto or any(b <= a for a, b in pairwise(positions)):
+        if positions[-1] > self.upto or not all(map(lt, positions, positions[1:])):
             raise ValueError(f"positions must ascend within {self.after + 1} to {self.upto}")
         return self
 
@@ -75,8 +75,7 @@ class Ack(Frozen):
     upto: int = Field(ge=0)
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
+class Sender(NamedTuple):
     """Sending side of one log: pure state, moved by ``offer``, ``acknowledged`` and ``appended``.
 
     ``acked`` None: nothing is known of the receiver yet (after a start), so the first thing sent is an empty probe
@@ -115,4 +114,5 @@ def receive(held_upto: int, batch: Batch) -> tuple[tuple[SyncEntry, ...], int]:
     """
     if batch.after > held_upto or batch.upto <= held_upto:
         return (), held_upto
-    return tuple(e for e in batch.entries if e.position > held_upto), batch.upto
+    fresh = batch.entries if batch.after == held_upto else [e for e in batch.entries if e.position > held_upto]
+    return tuple(fresh), batch.upto

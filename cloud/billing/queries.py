@@ -1,6 +1,6 @@
 """What is asked of billing's tables."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from cloud.billing.rules import (
     PaymentStatus,
     RefundStatus,
 )
-from cloud.billing.store import charge_lines, charges, discrepancies, payments, postings, refunds
+from cloud.billing.store import charge_lines, charges, discrepancies, payments, postings, refunds, webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +98,14 @@ async def refund(conn: AsyncConnection, refund_id: str, *, lock: bool = False) -
     query = select(refunds).where(refunds.c.refund_id == refund_id)
     row = await _one(conn, query.with_for_update() if lock else query)
     return None if row is None else _refund(row)
+
+
+async def told_refunds(conn: AsyncConnection, gateway_payment_id: str) -> list[Mapping[str, Any]]:
+    """What the gateway has told of refunds of a payment, in its own fields and by its own order of time."""
+    said = select(webhooks.c.body).where(
+        webhooks.c.type.startswith("refund."), webhooks.c.body["payment_intent"].astext == gateway_payment_id
+    )
+    return list(await conn.scalars(said.order_by(webhooks.c.created_ms)))
 
 
 async def balances_of(conn: AsyncConnection, charge_id: str) -> dict[Account, int]:

@@ -11,8 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from cloud.billing import ledger, payments, queries, refunding
-from cloud.billing.records import Finding, Refund
-from cloud.billing.rules import DiscrepancyKind, RefundStatus
+from cloud.billing.records import Finding
+from cloud.billing.rules import DiscrepancyKind
 from cloud.billing.store import webhooks
 from cloud.customers.accounts import payment_method_attached
 from cloud.gateway import (
@@ -22,7 +22,6 @@ from cloud.gateway import (
     GatewayEvent,
     GatewayRefused,
     payment_outcome,
-    refund_outcome,
 )
 
 SETUP_SUCCEEDED = "setup_intent.succeeded"
@@ -71,37 +70,13 @@ async def _payment_changed(conn: AsyncConnection, intent: Body, now_ms: int) -> 
 
 
 async def _charge_refunded(conn: AsyncConnection, charge: Body, now_ms: int) -> None:
-    """Money that went back without us (in Stripe's dashboard) is booked as what it is."""
-    payment = await queries.payment_at_gateway(conn, charge.get("payment_intent") or "")
-    if payment is None:
+    """Money of a payment that nobody here knows went back. The refunds themselves are told one by one beside this."""
+    if await queries.payment_at_gateway(conn, charge.get("payment_intent") or "") is None:
         await _unknown(conn, charge["id"], charge["amount_refunded"], "given back", now_ms)
-        return
-    await queries.charge(conn, payment.charge_id, lock=True)
-    before = await queries.refunds_of(conn, payment.charge_id)
-    ours = refunding.held_back(before, payment.payment_id)
-    if charge["amount_refunded"] <= ours:
-        return
-    refund = Refund(
-        refund_id=f"refund-{payment.payment_id}-at-{charge['amount_refunded']}",
-        charge_id=payment.charge_id,
-        payment_id=payment.payment_id,
-        amount_cents=charge["amount_refunded"] - ours,
-        status=RefundStatus.SUCCEEDED,
-        reason="given back at the gateway",
-        requested_by="gateway",
-        gateway_refund_id=None,
-        code=None,
-        created_at_ms=now_ms,
-        settled_at_ms=now_ms,
-    )
-    await refunding.add(conn, refund)
-    await ledger.book_refund(conn, refund, at_ms=now_ms)
 
 
 async def _refund_changed(conn: AsyncConnection, refund: Body, now_ms: int) -> None:
-    refund_id = (refund.get("metadata") or {}).get("refund_id", "")
-    if await queries.refund(conn, refund_id) is not None:
-        await refunding.record(conn, refund_id, refund_outcome(refund), now_ms=now_ms)
+    await refunding.learn(conn, refund, now_ms=now_ms)
 
 
 async def _unknown(conn: AsyncConnection, gateway_id: str, amount_cents: int, what: str, now_ms: int) -> None:

@@ -42,7 +42,7 @@ def picture(overview: Overview) -> Picture:
 def _parts(overview: Overview) -> Mapping[str, str]:
     now_ms = overview.at_ms
     parts = {
-        "concerns": render("concerns.html", told=tell_concerns(overview.facilities, overview.concerns)),
+        "concerns": render("concerns.html", told=tell_concerns(overview.facilities, overview.concerns, now_ms=now_ms)),
         "totals": render("totals.html", totals=overview.totals),
         "happenings": render("happenings.html", overview=overview),
         "receipts": render("receipts.html", overview=overview),

@@ -106,7 +106,7 @@ class CommandsProjection:
     types = frozenset({"CommandTaken", "CommandCompleted"})
 
     async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, told: Sequence[Told]) -> None:  # noqa: ARG002 - ids are unique over all logs
-        for _, at_ms, event in told:
+        for _, at_ms, _, event in told:
             match event:
                 case CommandTaken(command_id=command_id, by=by, command=command):
                     await open_record(conn, CommandRecord(command_id, facility_id, by, command, at_ms))

@@ -131,7 +131,8 @@ async def _copy(conn: AsyncConnection, source: Source, lines: list[Line]) -> Non
 
 async def _tell(conn: AsyncConnection, source: Source, projections: Sequence[Projection], lines: list[Line]) -> None:
     """Read the events once for all projections, and tell each what it asked for."""
-    await _set_aside(conn, source, [line for line in lines if line.type not in KNOWN_TYPES and line.type != UNREADABLE])
+    unknown = {line.type for line in lines} - KNOWN_TYPES - {UNREADABLE}
+    await _set_aside(conn, source, [line for line in lines if line.type in unknown] if unknown else [])
     told, refused = read(lines, frozenset[str]().union(*(p.types for p in projections)))
     for projection in projections:
         for line, error in refused:

@@ -23,6 +23,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from cloud.db import transaction
+from cloud.link.rules import old_upto
 from shared.clock import DAY_MS, Clock
 
 log = logging.getLogger(__name__)
@@ -99,13 +100,12 @@ class Logs:
     name = "events"
 
     async def let_go(self, conn: AsyncConnection, before_ms: int, limit: int) -> Piece:
-        """The oldest entries of one log. An entry from a time when its box's clock was ahead keeps those after it."""
+        """The oldest entries of one log."""
         found = (await conn.execute(_LOG, {"before_ms": before_ms})).mappings().one_or_none()
         if found is None:
             return Piece(0, more=False)
         entries = (await conn.execute(_OLDEST, {**found, "limit": limit})).all()
-        young = next((n for n, entry in enumerate(entries) if entry.at_ms >= before_ms), len(entries))
-        place = {**found, "upto": entries[young - 1].seq}
+        place = {**found, "upto": old_upto(((e.seq, e.at_ms) for e in entries), before_ms)}
         removed = await conn.execute(_REMOVE, place)
         await conn.execute(_MOVE, place)
         return Piece(removed.rowcount, more=True)

@@ -11,6 +11,7 @@ from sqlalchemy import TextClause, bindparam, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from cloud.link.readings import READING
 from cloud.link.rules import Told
 from cloud.sessions.rules import charging_changes
 from shared.events import (
@@ -148,25 +149,26 @@ class SessionsProjection:
     async def __call__(self, conn: AsyncConnection, facility_id: str, log_id: str, told: Sequence[Told]) -> None:
         """Entries first, so that whoever enters and leaves within one batch has a row to close."""
         keys = {"facility_id": facility_id, "log_id": log_id}
-        if entered := _rows(told, VehicleEntered):
+        others = [t for t in told if t.type != READING]
+        if entered := _rows(others, VehicleEntered):
             await conn.execute(_ENTERED, {**keys, "rows": entered})
-        if paid := _rows(told, PaymentTaken):
+        if paid := _rows(others, PaymentTaken):
             await conn.execute(_PAID, {**keys, "rows": paid})
             _all_found(paid, (await conn.execute(_PAID_TOTALS, {"rows": paid})).rowcount)
-        if exited := _rows(told, VehicleExited):
+        if exited := _rows(others, VehicleExited):
             # Of two exits of one stay the last counts; PostgreSQL would take either.
             last = list({row["session_id"]: row for row in exited}.values())
             _all_found(last, (await conn.execute(_EXITED, {**keys, "rows": last})).rowcount)
-        if sampled := _rows(told, SitePowerSampled):
+        if sampled := _rows(others, SitePowerSampled):
             await conn.execute(_SAMPLED, {**keys, "rows": sampled})
-        if charged := charging_changes((t.seq, t.event) for t in told):
+        if charged := charging_changes((seq, event) for seq, _, _, event in told):
             await conn.execute(_CHARGED, {**keys, "rows": charged})
 
 
 def _rows(told: Sequence[Told], kind: type[Event]) -> list[dict[str, Any]]:
     return [
         {**event.model_dump(mode="json"), "seq": seq, "at_ms": at_ms}
-        for seq, at_ms, event in told
+        for seq, at_ms, _, event in told
         if isinstance(event, kind)
     ]
 

@@ -2,10 +2,11 @@
 row each transaction and not one each reading. Pure; the database merges the change into what it has.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from cloud.link.readings import Reading, reading_of
 from shared.events import (
     ChargingStateChanged,
     EnergyMetered,
@@ -16,7 +17,7 @@ from shared.events import (
 )
 from shared.rights import RightRef
 
-ChargingEvent = EnergyMetered | TransactionStarted | TransactionAuthorized | ChargingStateChanged | TransactionEnded
+ChargingEvent = TransactionStarted | TransactionAuthorized | ChargingStateChanged | TransactionEnded
 
 
 @dataclass(slots=True)
@@ -50,18 +51,25 @@ class ChargingChange:
 _COLUMNS = tuple(column.name for column in fields(ChargingChange))
 
 
-def charging_changes(events: Iterable[tuple[int, Event]]) -> list[dict[str, Any]]:
+def charging_changes(events: Iterable[tuple[int, Event | Reading]]) -> list[dict[str, Any]]:
     """One row per transaction, by station and transaction, of events by their position in the log; others than those
     of charging are passed over."""
     changes: dict[tuple[str, str], ChargingChange] = {}
-    for seq, event in events:
-        if isinstance(event, ChargingEvent):
-            key = (event.station_id, event.transaction_id)
-            change = changes.get(key)
-            if change is None:
-                change = changes[key] = ChargingChange(*key, event.evse_id)
-            _merge(change, seq, event)
+    for seq, told in events:
+        event = reading_of(told) if isinstance(told, EnergyMetered) else told
+        if isinstance(event, dict):  # first, since most of a backlog is readings
+            _merge_reading(_change(changes, event), event)
+        elif isinstance(event, ChargingEvent):
+            _merge(_change(changes, vars(event)), seq, event)
     return [{name: getattr(changes[key], name) for name in _COLUMNS} for key in sorted(changes)]
+
+
+def _change(changes: dict[tuple[str, str], ChargingChange], said: Mapping[str, Any]) -> ChargingChange:
+    key = (said["station_id"], said["transaction_id"])
+    change = changes.get(key)
+    if change is None:
+        change = changes[key] = ChargingChange(*key, said["evse_id"])
+    return change
 
 
 def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
@@ -70,8 +78,6 @@ def _merge(change: ChargingChange, seq: int, event: ChargingEvent) -> None:
         return
     change.evse_id = event.evse_id
     match event:
-        case EnergyMetered():  # first, since most of a backlog is readings
-            _merge_reading(change, event, event.metered_at_ms)
         case TransactionStarted():
             change.started_ms = event.started_at_ms
             if change.start_register_wh is None:
@@ -101,13 +107,17 @@ def _merge_payer(change: ChargingChange, session_id: str | None, right: RightRef
     change.right = right.model_dump(mode="json") if right is not None else change.right
 
 
-def _merge_reading(change: ChargingChange, reading: EnergyMetered, at_ms: int) -> None:
-    if reading.register_wh is not None and _is_newest(at_ms, change.register_ms):
-        change.register_wh, change.register_ms = reading.register_wh, at_ms
-    if reading.power_w is not None and _is_newest(at_ms, change.power_ms):
-        change.power_w, change.power_ms = reading.power_w, at_ms
-    if reading.soc_pct is not None and _is_newest(at_ms, change.soc_ms):
-        change.soc_pct, change.soc_ms = reading.soc_pct, at_ms
+def _merge_reading(change: ChargingChange, reading: Reading) -> None:
+    if change.ended_ms is not None:
+        return
+    change.evse_id, at_ms = reading["evse_id"], reading["metered_at_ms"]
+    register_wh, power_w, soc_pct = reading.get("register_wh"), reading.get("power_w"), reading.get("soc_pct")
+    if register_wh is not None and _is_newest(at_ms, change.register_ms):
+        change.register_wh, change.register_ms = register_wh, at_ms
+    if power_w is not None and _is_newest(at_ms, change.power_ms):
+        change.power_w, change.power_ms = power_w, at_ms
+    if soc_pct is not None and _is_newest(at_ms, change.soc_ms):
+        change.soc_pct, change.soc_ms = soc_pct, at_ms
 
 
 def _is_newest(at_ms: int, held_ms: int | None) -> bool:

@@ -198,16 +198,6 @@ class SitePayment:
     at_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class PowerSample:
-    """Watts of a facility's chargers together at an instant."""
-
-    at_ms: int
-    drawn_w: int
-    worst_case_w: int
-    budget_w: int
-
-
 async def parking_session(conn: AsyncConnection, session_id: str) -> ParkingSession | None:
     """One stay, or None."""
     return (await stays(conn, {session_id})).get(session_id)

@@ -70,14 +70,21 @@ class Diagnostics:
                 made = await aside(lambda: write(self._bundles, self._config, live, now_ms=self._clock.now_ms()))
             details = {"name": made.name, "bytes": made.size_bytes, "sha256": made.sha256}
             told = DiagnosticsGathered(command_id, Outcome.DONE, details=details)
-        except (BundleError, TimeoutError) as error:
-            reason = str(error) or f"not gathered within {GATHER_WITHIN_REAL_S:g} s"
-            _log.warning("diagnostics: %s", reason)
-            told = DiagnosticsGathered(command_id, Outcome.FAILED, reason)
+        except Exception as error:  # noqa: BLE001 - whoever asked must hear of it
+            told = DiagnosticsGathered(command_id, Outcome.FAILED, _reason(error))
+            _log.warning("diagnostics: %s", told.reason)
         try:
             await self._submit(told)
         except RuntimeStoppedError:
             _log.warning("the daemon is stopping: that diagnostics were gathered is not booked")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, BundleError):
+        return str(error)
+    if isinstance(error, TimeoutError):
+        return f"not gathered within {GATHER_WITHIN_REAL_S:g} s"
+    return f"{type(error).__name__}: {error}"
 
 
 def write(bundles: Bundles, config: Config, live: Mapping[str, Any], *, now_ms: int) -> Bundle:
@@ -90,7 +97,7 @@ def write(bundles: Bundles, config: Config, live: Mapping[str, Any], *, now_ms: 
         "events.jsonl": files.events,
     }
     told = {"about.json": about, **live, **{name: _read(reading, config) for name, reading in readings.items()}}
-    plain = {name: _parsed(to_jsonable_python(value, fallback=str)) for name, value in told.items()}
+    plain = {name: _read(_plain, value) for name, value in told.items()}
     hider = Hider()
     hider.learn(plain)
     return bundles.write(config.facility_id, {name: _text(hider, name, x) for name, x in plain.items()}, now_ms)
@@ -102,8 +109,9 @@ def write_without_daemon(config: Config, folder: Path, *, now_ms: int) -> Path:
     return bundles.path_of(write(bundles, config, {}, now_ms=now_ms).name)
 
 
-def _parsed(value: Any) -> Any:
-    """Lines of a log as values, so that what stands in them by a private name is hidden."""
+def _plain(told: Any) -> Any:
+    """As JSON has it; lines of a log as values, so that what stands in them by a private name is hidden."""
+    value = to_jsonable_python(told, fallback=str)
     return [_line(x) if isinstance(x, str) else x for x in value] if isinstance(value, list) else value
 
 

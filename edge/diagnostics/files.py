@@ -56,7 +56,12 @@ def disk(config: Config) -> dict[str, Any]:
 
 
 def _sizes(paths: list[Path], folder: Path) -> dict[str, int]:
-    return {path.relative_to(folder).as_posix(): path.stat().st_size for path in paths if path.is_file()}
+    return {_named(path, folder): path.stat().st_size for path in paths if path.is_file()}
+
+
+def _named(path: Path, folder: Path) -> str:
+    """A file may have a name that is no text."""
+    return path.relative_to(folder).as_posix().encode(errors="backslashreplace").decode()
 
 
 def store(config: Config) -> dict[str, Any]:

@@ -18,5 +18,10 @@ class RecentLines(logging.Handler):
         self.setFormatter(JsonLines("edge"))
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep one line."""
-        self.lines.append(self.format(record)[:LINE_CHARACTERS_MAX])
+        """Keep one line. Whoever logs what cannot be written is not stopped by it."""
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - as every handler of the library does
+            self.handleError(record)
+        else:
+            self.lines.append(line[:LINE_CHARACTERS_MAX])

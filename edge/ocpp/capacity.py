@@ -17,6 +17,8 @@ from edge.ocpp.version import CallBody, Listing
 
 ENVELOPE_BYTES = 100
 """What a frame has around the payload: the message id, the action and punctuation."""
+SEPARATOR_BYTES = 2
+"""Between two items of a list."""
 _TOO_MUCH = frozenset(
     (
         "FormatViolation",
@@ -57,13 +59,16 @@ def parts(body: CallBody, listing: Listing, room: Room) -> tuple[CallBody, ...]:
     items = body.payload.get(listing.asked)
     if not isinstance(items, list) or len(items) < 2:
         return (body,)
-    found: list[list[Any]] = [[]]
+    around_bytes = _bytes(_with(body, listing, []).payload) + ENVELOPE_BYTES
+    found: list[list[Any]] = []
+    used_bytes = 0
     for item in items:
-        longer = [*found[-1], item]
-        if found[-1] and not _fits(_with(body, listing, longer), len(longer), room):
-            found.append([item])
-        else:
-            found[-1] = longer
+        item_bytes = _bytes(item) + SEPARATOR_BYTES
+        if not found or not _fits(len(found[-1]) + 1, used_bytes + item_bytes, room):
+            found.append([])
+            used_bytes = around_bytes
+        found[-1].append(item)
+        used_bytes += item_bytes
     return tuple(_with(body, listing, some) for some in found)
 
 
@@ -92,10 +97,13 @@ def _goodness(told: object) -> int:
     return {"Accepted": 1, "EmptyResultSet": 2}.get(str(told), 0)
 
 
-def _fits(body: CallBody, items: int, room: Room) -> bool:
-    if room.items_max is not None and items > room.items_max:
-        return False
-    return room.bytes_max is None or len(json.dumps(body.payload).encode()) + ENVELOPE_BYTES <= room.bytes_max
+def _fits(items: int, octets: int, room: Room) -> bool:
+    items_fit = room.items_max is None or items <= room.items_max
+    return items_fit and (room.bytes_max is None or octets <= room.bytes_max)
+
+
+def _bytes(value: object) -> int:
+    return len(json.dumps(value).encode())
 
 
 def _with(body: CallBody, listing: Listing, items: list[Any]) -> CallBody:

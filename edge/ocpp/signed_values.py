@@ -47,7 +47,7 @@ def _sampled(meter_values: Any) -> Iterator[Payload]:
 def _of_text(text: str) -> SignedValue:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return SignedValue(text)
     if not isinstance(told, dict):
         return SignedValue(text)

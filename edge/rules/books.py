@@ -10,7 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edge.rules.budget import Budget
-from edge.rules.phases import WHOLE, Weights, load_w, under_w, weights
+from edge.rules.inheritance import inherited
+from edge.rules.outlets import outlets
+from edge.rules.phases import WHOLE, Weights, load_w, under_w
 from edge.rules.state import FacilityState, TransactionState, evse_key
 from edge.rules.state_power import FORMERS_KEPT_MS, Lease, Promises
 from shared.clock import SECOND_MS
@@ -30,7 +32,9 @@ class BudgetError(Exception):
 @dataclass(slots=True)
 class Site:
     """One EVSE with all that the power rule looks at. ``share_w`` is its part of the fallbacks that fit the budget.
-    ``strange``: its station was never met since our clock was moved or the log began, perhaps in place of another."""
+    ``strange``: what it falls back to without our word is for another box to know, in whose place this log may have
+    begun (or from before our clock was moved). ``inherited``: what another box may have lent it
+    (``edge/rules/inheritance.py``)."""
 
     key: str
     station_id: str
@@ -42,17 +46,18 @@ class Site:
     drift_ms: int
     weights: Weights = (WHOLE,)
     strange: bool = False
+    inherited: Lease | None = None
 
     def leases(self) -> list[Lease]:
         """Every lease that may be in force."""
-        accepted = self.promises.accepted
-        return self.promises.pending if accepted is None else [accepted, *self.promises.pending]
+        first = self.inherited if self.promises.accepted is None else self.promises.accepted
+        return self.promises.pending if first is None else [first, *self.promises.pending]
 
     def base_w(self) -> int:
         """What it may draw when no lease covers it. Without a fallback: its rating while a car is being charged, or
         when it refuses limits and nobody watches it. Else only what was sent: a station that was never
         told of a token starts no car on its own (OCPP 2.0.1 C10 to C14), and a car that was refused is not started
-        (C01). One that is ``strange`` may rest at the fallback that another box gave it."""
+        (C01). One that is ``strange`` and has not confirmed ours may rest at the fallback that another box gave it."""
         promises = self.promises
         sent_w = max(promises.fallback_pending.values()) if promises.fallback_pending else 0
         if promises.fallback_w is not None:
@@ -70,18 +75,31 @@ class Site:
 
     def worst_w(self, at_ms: int, drift_ms: int) -> int:
         """The most it may draw at an instant, now or later."""
-        return max(self.promised_w(at_ms, drift_ms), self.disobeying_w())
+        promised_w = self.promised_w(at_ms, drift_ms)
+        return self.disobeying_w() if self.exceeds(promised_w) else promised_w
 
     def promised_w(self, at_ms: int, drift_ms: int) -> int:
         """The most it may draw at an instant if it keeps its word."""
-        most_w = max((x.limit_w + x.more_w for x in self.leases() if at_ms <= x.until_ms + drift_ms), default=0)
-        return max(most_w, 0 if self.covered(at_ms, drift_ms) else self.base_w())
+        most_w = 0 if self.covered(at_ms, drift_ms) else self.base_w()
+        for lease in self.leases():
+            if at_ms <= lease.until_ms + drift_ms:
+                most_w = max(most_w, lease.limit_w + lease.more_w)
+        return most_w
 
     def covered(self, at_ms: int, drift_ms: int) -> bool:
         """Whether leases surely hold it at an instant. A pending one may have taken the accepted one's place, so all
         must."""
-        held = all(at_ms < lease.until_ms - drift_ms for lease in self.leases())
-        return held and self.promises.accepted is not None
+        accepted = self.promises.accepted
+        if accepted is None or at_ms >= accepted.until_ms - drift_ms:
+            return False
+        return all(at_ms < lease.until_ms - drift_ms for lease in self.promises.pending)
+
+    def exceeds(self, limit_w: int) -> bool:
+        """Whether ``disobeying_w`` is above a limit; what was drawn within it needs no look at what it was excused."""
+        running = self.transaction
+        if running is None or (self.promises.breach is None and (running.power_w or 0) <= limit_w):
+            return False
+        return self.disobeying_w() > limit_w
 
     def disobeying_w(self) -> int:
         """What it is seen to draw, if that is above a limit that it had time to obey; in quarantine the most that it
@@ -123,28 +141,30 @@ class Site:
         return max(found)
 
 
-def sites(state: FacilityState, facility: Facility, shares_w: Sequence[int]) -> list[Site]:
-    """Every EVSE of the facility, in configured order, with its share of the fallbacks."""
+def sites(state: FacilityState, facility: Facility, now_ms: int) -> list[Site]:
+    """Every EVSE of the facility, in configured order."""
     # One that is all but over counts only where no other has begun.
     in_order = sorted(state.transactions.values(), key=lambda t: t.closing is None)
     running = {evse_key(t.station_id, t.evse_id): t for t in in_order}
     found: list[Site] = []
-    weighed = weights(facility)
-    for station, evse in ((s, e) for s in facility.stations for e in s.evses):
-        key = evse_key(station.station_id, evse.evse_id)
-        known = state.stations.get(station.station_id)
+    drift_ms = facility.power.drift_s * SECOND_MS
+    for outlet in outlets(facility):
+        known = state.stations.get(outlet.station_id)
+        promises = state.promises.get(outlet.key) or Promises()
+        lent = inherited(state, promises, outlet.evse, power=facility.power, now_ms=now_ms)
         found.append(
             Site(
-                key=key,
-                station_id=station.station_id,
-                evse=evse,
-                share_w=shares_w[len(found)],
+                key=outlet.key,
+                station_id=outlet.station_id,
+                evse=outlet.evse,
+                share_w=outlet.share_w,
                 connected=known is not None and known.connected,
-                promises=state.promises.get(key) or Promises(),
-                transaction=running.get(key),
-                drift_ms=facility.power.drift_s * SECOND_MS,
-                weights=weighed[len(found)],
-                strange=state.stepped and (known is None or not known.ocpp_version),
+                promises=promises,
+                transaction=running.get(outlet.key),
+                drift_ms=drift_ms,
+                weights=outlet.weights,
+                strange=lent is not None or state.stepped,
+                inherited=lent,
             )
         )
     return found
@@ -159,7 +179,7 @@ class Books:
     """
 
     def __init__(self, rows: Sequence[Site], budget: Budget, drift_s: int, now_ms: int) -> None:
-        self._budget = budget
+        self.budget = budget
         self._drift_ms = drift_s * SECOND_MS
         self._now_ms = now_ms
         self._rows = {row.key: row for row in rows}
@@ -182,7 +202,7 @@ class Books:
             return
         self._ahead = True
         instants = {at_ms for row in self._rows.values() for at_ms in self._lapses(row)}
-        instants.update(self._budget.falls_ms(self._now_ms))
+        instants.update(self.budget.falls_ms(self._now_ms))
         ordered = sorted(at_ms for at_ms in instants if at_ms > self._now_ms)
         columns: dict[int, dict[str, int]] = {at_ms: {} for at_ms in ordered}
         for key, row in self._rows.items():
@@ -211,14 +231,18 @@ class Books:
         return self._totals[self._now_ms][0]
 
     @property
+    def drawn_w(self) -> int:
+        """What all cars together were last seen to draw."""
+        return sum([r.transaction.power_w or 0 for r in self._rows.values() if r.transaction is not None])
+
+    @property
     def allowed_w(self) -> int:
         """The budget now."""
-        return self._budget.at_w(self._now_ms)
+        return self.budget.at_w(self._now_ms)
 
     def highest_w(self, key: str) -> int:
-        """The worst case of one EVSE from now on."""
-        self._look_ahead()
-        return max(column[key] for column in self._columns.values())
+        """The worst case of one EVSE from now on: of its leases none begins later, and at their end it falls back."""
+        return max(self._columns[self._now_ms][key], self._rows[key].base_w())
 
     def room_w(self, key: str, until_ms: int | None) -> int:
         """The highest limit for one EVSE until an instant that keeps the sum within the budget, or does not add to it
@@ -227,7 +251,7 @@ class Books:
         self._look_ahead()
         if until_ms is not None:
             self._look_at(self._lapse_ms(until_ms))
-        row, room_w = self._rows[key], self._budget.at_w(self._now_ms)
+        row, room_w = self._rows[key], self.budget.at_w(self._now_ms)
         more_w = max(row.promises.fallback_more_w, *(x.more_w for x in row.leases()), 0)
         for at_ms in self._columns:
             free_w = self._free_w(key, at_ms)
@@ -242,7 +266,7 @@ class Books:
 
     def _free_w(self, key: str, at_ms: int) -> int:
         """The most that one EVSE may draw at an instant beside all the others."""
-        had_w, budget_w = self._columns[at_ms][key], self._budget.at_w(at_ms)
+        had_w, budget_w = self._columns[at_ms][key], self.budget.at_w(at_ms)
         weighed = zip(self._totals[at_ms], self._rows[key].weights, strict=True)
         return min(under_w(budget_w - total_w + load_w(had_w, weight), weight) for total_w, weight in weighed if weight)
 
@@ -258,7 +282,7 @@ class Books:
             if may_w <= column[key]:
                 continue
             if may_w > self._free_w(key, at_ms):
-                total_w, budget_w = self._totals[at_ms][0] - column[key] + may_w, self._budget.at_w(at_ms)
+                total_w, budget_w = self._totals[at_ms][0] - column[key] + may_w, self.budget.at_w(at_ms)
                 raise BudgetError(f"{key}: {limit_w} W would make {total_w} W of {budget_w} W, or overload a line")
             for i, weight in enumerate(self._rows[key].weights):
                 self._totals[at_ms][i] += load_w(may_w, weight) - load_w(column[key], weight)

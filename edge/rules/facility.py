@@ -65,6 +65,7 @@ from edge.rules.requests import (
     WaitAsked,
     WaitCancelled,
 )
+from edge.rules.resting import NEVER_MS
 from edge.rules.state import FacilityState
 from edge.rules.station_inputs import ListRoomTold, SignatureChecked
 from edge.rules.turn import Turn
@@ -104,6 +105,8 @@ def advance(state: FacilityState, knowledge: Knowledge, given: Input, now_ms: in
         for rule in _DUE:
             rule.due(turn)
     parking.due(turn)
+    if not isinstance(given, _UNREAD) or stirring.disturbs(turn):
+        state.rest_ms = 0
     if not isinstance(given, _NO_POWER) and stirring.due(turn, by_timer=isinstance(given, Ticked)):
         if more:
             state.look_ms = min(state.look_ms, now_ms)
@@ -172,10 +175,11 @@ def _learned(turn: Turn, _given: Learned) -> None:
     parking.learned(turn)
 
 
-NEVER_MS = 1 << 62
 _NO_POWER = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen, DiagnosticsGathered)
 """What changes nothing about power."""
-_WAKES_NOBODY = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen, Ticked)
+_UNREAD = (*_NO_POWER, Ticked, OrderReplied, LoadMetered)
+"""What changes nothing that a look at the promises reads, but for what it books and when the building was heard."""
+_WAKES_NOBODY = (LaneSignalled, QuoteAsked, PaymentOffered, StandingSeen, LoadMetered, Ticked)
 """What a rule that acts in time hears of by what is booked, if at all."""
 _DUE = (closing, stopping, waiting, reservations, local_list, stepping)
 """Rules that act when their time has come: each has ``due(turn)`` and ``deadlines(state, knowledge)``."""

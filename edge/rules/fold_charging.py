@@ -111,8 +111,8 @@ def _metered(state: FacilityState, event: EnergyMetered, at_ms: int) -> None:
         return
     _astray(known, event.told_at_ms)
     if not event.offline and event.told_at_ms is None:
-        lag_ms = at_ms - sum(known.steps_ms) - event.metered_at_ms
-        known.readings.came(lag_ms, stepped=bool(known.steps_ms))
+        came = known.readings.came_after_a_step if known.steps_ms else known.readings.came
+        came(at_ms - sum(known.steps_ms) - event.metered_at_ms)
     if event.register_wh is not None:
         known.readings.take(
             MeterPoint(event.metered_at_ms, event.register_wh, event.signed, event.seq_no), known.rating_w

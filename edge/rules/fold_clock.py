@@ -5,9 +5,16 @@ from collections.abc import Callable
 from typing import Any
 
 from edge.rules.state import LAG_UNKNOWN_MS, FacilityState, StationState, TransactionState
-from edge.rules.state_power import Promises
+from edge.rules.state_power import SOON_MS, Promises
 from shared.clock import DAY_MS
-from shared.events import ClockDiffers, ClockStepped, StationTimed
+from shared.events import ClockDiffers, ClockStepped, DataRecovered, StationTimed
+
+
+def _recovered(state: FacilityState, _event: DataRecovered, at_ms: int) -> None:
+    """The log may have gone on elsewhere, and whatever was promised there took the place of what is known here."""
+    state.begun_ms = at_ms
+    for promises in state.promises.values():
+        _unsettle(promises, None, at_ms)
 
 
 def _differs(state: FacilityState, event: ClockDiffers, _at_ms: int) -> None:
@@ -16,6 +23,7 @@ def _differs(state: FacilityState, event: ClockDiffers, _at_ms: int) -> None:
 
 def _stepped(state: FacilityState, event: ClockStepped, at_ms: int) -> None:
     state.clock_off_ms, state.stepped = 0, True
+    state.begun_ms = _begun_ms(state, event.by_ms, at_ms)
     for station in state.stations.values():
         station.untimed = True
     for promises in state.promises.values():
@@ -25,6 +33,17 @@ def _stepped(state: FacilityState, event: ClockStepped, at_ms: int) -> None:
     else:
         for running in state.transactions.values():
             _go_on(running, at_ms)
+
+
+def _begun_ms(state: FacilityState, by_ms: int | None, at_ms: int) -> int | None:
+    """A box that knows neither the time nor any station begins a log, perhaps in the place of another's. One that was
+    off for nobody knows how long, soon after that, is where it was then."""
+    begun_ms = state.begun_ms
+    if by_ms is not None:
+        return None if begun_ms is None else begun_ms + by_ms
+    if begun_ms is None:
+        return None if state.stations else at_ms
+    return at_ms if state.sampled_ms < begun_ms + SOON_MS else None
 
 
 def _unsettle(promises: Promises, by_ms: int | None, at_ms: int) -> None:
@@ -51,6 +70,7 @@ def _move(state: FacilityState, by_ms: int) -> None:
         _move_station(station, by_ms)
     for running in state.transactions.values():
         running.steps_ms.append(by_ms)
+        running.readings.stepped(by_ms)
         running.power_heard_ms += by_ms
         running.lag_ms = LAG_UNKNOWN_MS
         if running.closing is not None:
@@ -97,6 +117,7 @@ def _timed(state: FacilityState, event: StationTimed, _at_ms: int) -> None:
 
 
 FOLDS: dict[type, Callable[[FacilityState, Any, int], None]] = {
+    DataRecovered: _recovered,
     ClockDiffers: _differs,
     ClockStepped: _stepped,
     StationTimed: _timed,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from edge.rules.state import FacilityState, evse_key, transaction_key
-from edge.rules.state_power import FORMERS_KEPT_MS, Breach, Former, Lease, Promises
+from edge.rules.state_power import FORMERS_KEPT_MS, SOON_MS, Breach, Former, Lease, Promises
 from shared.events import (
     BuildingLoadChanged,
     EvseCapped,
@@ -53,13 +53,19 @@ def _limit_answered(state: FacilityState, event: LimitAnswered, at_ms: int) -> N
     if event.outcome == "ACCEPTED":
         # A station keeps one profile per id, so what was sent before this one is replaced by it.
         before, older = promises.accepted, [x for x in promises.pending if x.request_id < lease.request_id]
-        _replaced(promises, at_ms, [Former(0, 0, at_ms)] if before is None else [_former(before, at_ms)])
+        _replaced(promises, at_ms, [_unknown(state, at_ms) if before is None else _former(before, at_ms)])
         _replaced(promises, at_ms, [_former(x, at_ms) for x in older])
         promises.pending = [x for x in promises.pending if x.request_id > lease.request_id]
         promises.accepted = lease
         lease.accepted_ms = lease.lifted_ms = at_ms
         if before is not None and at_ms < before.until_ms and lease.limit_w <= before.limit_w:
             lease.lifted_ms = before.lifted_ms
+
+
+def _unknown(state: FacilityState, at_ms: int) -> Former:
+    """No lease of ours, and soon after the log began perhaps one of another box, as high as can be."""
+    soon = state.begun_ms is not None and at_ms < state.begun_ms + SOON_MS
+    return Former(None, at_ms, at_ms) if soon else Former(0, 0, at_ms)
 
 
 def _former(lease: Lease, at_ms: int) -> Former:

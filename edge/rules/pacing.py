@@ -14,9 +14,9 @@ GIVE_WAY_REAL_MS_MAX = 250.0
 """Before one slice, so that a site that never comes to rest, or whose disk takes nothing, is carried up all the
 same."""
 BATCH_BYTES_MIN = 250_000
-BATCH_BYTES_MAX = 2_000_000
+BATCH_BYTES_MAX = 4_000_000
 """Of entries as they travel, before compression, which leaves a tenth. What a transaction costs the cloud beside its
-entries is much with 1,000 of them and little with 10,000."""
+entries is much with 1,000 of them and little with 20,000."""
 QUICK_REAL_MS = 500
 SLOW_REAL_MS = 2_000
 

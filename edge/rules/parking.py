@@ -54,7 +54,7 @@ def signalled(turn: Turn, given: LaneSignalled) -> None:
 def due(turn: Turn) -> None:
     """Act on every lane whose time has come, and on those that wait for word of a charge that has come."""
     for lane_id, state in turn.state.lanes.items():
-        if state.reason == Refusal.STILL_CHARGING and state.phase is Phase.REFUSED and not _charging(turn, state.plate):
+        if state.phase is Phase.REFUSED and state.reason == Refusal.STILL_CHARGING and not _charging(turn, state.plate):
             _look_again(turn, lane_id, state)
         if state.deadline_ms is None or state.deadline_ms > turn.now_ms:
             continue
@@ -280,6 +280,9 @@ def _read(turn: Turn, lane_id: str, state: LaneState) -> None:
         return
     elif not configured.in_service:
         _refuse(turn, lane_id, Refusal.LANE_OUT_OF_SERVICE)
+    elif state.phase is Phase.REFUSED and state.plate == reading.plate and _owes(turn, state):
+        state.reading = None
+        _pull(turn, lane_id, Trigger.REFUSED)
     else:
         state.plate, state.reading = reading.plate, None
         at_entry = configured.direction is LaneDirection.ENTRY
@@ -312,9 +315,13 @@ def _look_again(turn: Turn, lane_id: str, state: LaneState) -> None:
     facility = turn.knowledge.facility
     configured = facility.lane(lane_id) if facility else None
     at_exit = configured is not None and configured.direction is LaneDirection.EXIT
-    # What is owed only grows as long as nothing is booked and no other price heard of.
-    owes = state.reason == Refusal.NOT_PAID and state.judged_head == turn.state.head
-    if facility is not None and at_exit and state.plate and not owes:
+    if facility is not None and at_exit and state.plate and not _owes(turn, state):
         _obey(turn, lane_id, gate.at_exit(turn, facility, lane_id, state.plate))
     else:
         state.deadline_ms = turn.now_ms + lane.RETRY_MS
+
+
+def _owes(turn: Turn, state: LaneState) -> bool:
+    """Whether the car in front still owes, without asking how much: that only grows as long as nothing is booked and no
+    other price heard of."""
+    return state.reason == Refusal.NOT_PAID and state.judged_head == turn.state.head

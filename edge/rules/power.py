@@ -9,12 +9,11 @@ later than those that lean on them. So a dead link, charger, daemon or box ends 
 from dataclasses import replace
 
 from edge.rules import building, obedience, stepping
-from edge.rules.allocation import STEP_W, fallbacks
+from edge.rules.allocation import STEP_W
 from edge.rules.books import Books, Site, in_force, sites
 from edge.rules.budget import Budget, budget, lowest_w
 from edge.rules.inputs import LimitReplied, LimitSetpoint
-from edge.rules.phases import weights
-from edge.rules.resting import TICK_MS, TOLERANCE_W, next_look_ms
+from edge.rules.resting import TOLERANCE_W, next_look_ms, rest_until_ms, rests
 from edge.rules.targets import targets
 from edge.rules.turn import Turn
 from shared.clock import SECOND_MS
@@ -56,7 +55,8 @@ def restarted(turn: Turn) -> None:
 
 
 def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
-    """Whether a car may start at an EVSE: it has confirmed its fallback, or its full rating fits the budget."""
+    """Whether a car may start at an EVSE: it has confirmed its fallback and holds nothing by another box, or its full
+    rating fits the budget."""
     facility = turn.knowledge.facility
     if facility is None:
         return False
@@ -64,7 +64,9 @@ def may_start(turn: Turn, station_id: str, evse_id: int) -> bool:
     row = next((r for r in rows if (r.station_id, r.evse.evse_id) == (station_id, evse_id)), None)
     if row is None or row.promises.breach is not None:
         return False
-    return row.promises.fallback_w is not None or (row.promises.refuses_limits and _fits_at_rating(turn, rows, row))
+    if row.promises.fallback_w is not None:
+        return row.inherited is None
+    return row.promises.refuses_limits and _fits_at_rating(turn, rows, row)
 
 
 def _fits_at_rating(turn: Turn, rows: list[Site], row: Site) -> bool:
@@ -79,7 +81,7 @@ def _fits_for_ever(turn: Turn, rows: list[Site], row: Site, limit_w: int) -> boo
     """Whether what cannot be taken back fits beside all fallbacks, and all that cannot be limited, at the least that
     the budget can ever be: nothing could bring it down when the building draws more or a window opens."""
     power = _power(turn)
-    alone = [replace(r, promises=replace(r.promises, accepted=None, pending=[])) for r in rows]
+    alone = [replace(r, promises=replace(r.promises, accepted=None, pending=[]), inherited=None) for r in rows]
     books = Books(alone, Budget(((0, lowest_w(power)),)), power.drift_s, turn.now_ms)
     return books.room_w(row.key, None) >= limit_w
 
@@ -90,31 +92,31 @@ def settle(turn: Turn) -> None:
     if facility is None or not facility.stations:
         return
     turn.state.settled_ms = turn.now_ms
+    books = None if rests(turn, facility.power) else _look(turn, facility)
+    turn.state.look_ms = next_look_ms(turn, facility.power)
+    if turn.now_ms - turn.state.sampled_ms >= facility.power.sample_s * SECOND_MS:
+        books = books or _books(turn, facility, _rows(turn, facility))
+        turn.record(SitePowerSampled(drawn_w=books.drawn_w, worst_case_w=books.total_w, budget_w=books.allowed_w))
+
+
+def _look(turn: Turn, facility: Facility) -> Books:
+    """Look at all promises and readings, and send what is due."""
     building.watch(turn, facility.power)
     rows = _rows(turn, facility)
     obedience.watch(turn, rows)
     books = _books(turn, facility, rows)
-    if stepping.ready(turn):
-        turn.state.look_ms = turn.now_ms + TICK_MS
-    else:
-        _limit(turn, facility, rows, books)
-    if turn.now_ms - turn.state.sampled_ms >= facility.power.sample_s * SECOND_MS:
-        turn.record(
-            SitePowerSampled(
-                drawn_w=sum(r.transaction.power_w or 0 for r in rows if r.transaction is not None),
-                worst_case_w=books.total_w,
-                budget_w=_budget(turn, facility).at_w(turn.now_ms),
-            )
-        )
+    turn.state.rest_ms = 0 if stepping.ready(turn) else _limit(turn, facility, rows, books)
+    return books
 
 
-def _limit(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> None:
+def _limit(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> int:
+    """Send the limits that are due; until when the site rests then."""
     _install_fallbacks(turn, rows, books)
     wanted_w = targets(turn, facility, rows, books)
     _lower(turn, rows, wanted_w, books)
     _raise(turn, rows, wanted_w, books)
     _hold(turn, rows, wanted_w, books)
-    turn.state.look_ms = next_look_ms(turn, facility, rows, wanted_w)
+    return rest_until_ms(turn, facility, rows, wanted_w)
 
 
 def _budget(turn: Turn, facility: Facility) -> Budget:
@@ -126,24 +128,19 @@ def _books(turn: Turn, facility: Facility, rows: list[Site]) -> Books:
 
 
 def _rows(turn: Turn, facility: Facility) -> list[Site]:
-    return sites(turn.state, facility, shares_w(facility))
-
-
-def shares_w(facility: Facility) -> tuple[int, ...]:
-    """The fallback of each EVSE, in configured order."""
-    ratings_w = tuple(e.rating_w for s in facility.stations for e in s.evses)
-    return fallbacks(ratings_w, lowest_w(facility.power), weights(facility))
+    return sites(turn.state, facility, turn.now_ms)
 
 
 def _install_fallbacks(turn: Turn, rows: list[Site], books: Books) -> None:
     """Send each EVSE its part of the budget to fall back to, and again when it may have lost it. Only one that is
-    higher than before needs room; where a lease holds the EVSE below it, that lease goes first."""
+    higher than before needs room, or than another box may have given it; where a lease holds the EVSE below it, that
+    lease goes first."""
     for row in rows:
         promises = row.promises
         if not row.connected or not _free(row, turn.now_ms):
             continue
         confirmed_w = promises.fallback_w
-        lifts = confirmed_w is None or row.share_w > confirmed_w
+        lifts = row.inherited is None if confirmed_w is None else row.share_w > confirmed_w
         held = promises.lease_due and row.effective_w(turn.now_ms) < row.base_w()
         again = (promises.fallback_due or promises.fallback_pending) and not held
         if row.share_w == confirmed_w and not again:
@@ -158,8 +155,8 @@ def _free(row: Site, now_ms: int) -> bool:
 
 
 def _lower(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:
-    """Bring down what is above its target, by however little where more may be in force than is allowed. Never lifts
-    anything."""
+    """Bring down what is above its target, by however little where more may be in force than is allowed, and all of
+    which that is not known. Never lifts anything."""
     give_back = _give_back(turn, rows, wanted_w, books)
     tolerance_w = TOLERANCE_W if books.total_w <= books.allowed_w else 0
     for row in rows:
@@ -167,7 +164,9 @@ def _lower(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books)
         if target_w is None or not _free(row, turn.now_ms):
             continue
         effective_w = row.effective_w(turn.now_ms)
-        if effective_w > target_w + (tolerance_w if target_w else 0) or row.key in give_back:
+        if row.inherited is not None:
+            _send(turn, row, books, *_taken_over(turn, row, books, target_w))
+        elif effective_w > target_w + (tolerance_w if target_w else 0) or row.key in give_back:
             limit_w, until_ms = _lowered(turn, row, books, min(target_w, effective_w))
             _send(turn, row, books, limit_w, until_ms)
 
@@ -223,6 +222,15 @@ def _lowered(turn: Turn, row: Site, books: Books, limit_w: int) -> tuple[int, in
             return min(limit_w, room_w), until_ms
         limit_w = row.base_w()
     return limit_w, _until_ms(turn, row, limit_w, power)
+
+
+def _taken_over(turn: Turn, row: Site, books: Books, target_w: int) -> tuple[int, int]:
+    """The first lease in the place of another box's, and until when: as much as surely fits beside all that others may
+    hold. That may be nothing, or, where no pause is taken, the least that also the other box had to leave it."""
+    limit_w, until_ms = _raised(turn, row, books, target_w)
+    if not row.evse.pauses or row.promises.refuses_pause:
+        limit_w = max(limit_w, min(row.evse.minimum_w, row.base_w()))
+    return limit_w, until_ms if limit_w > row.base_w() else _until_ms(turn, row, limit_w, _power(turn))
 
 
 def _raise(turn: Turn, rows: list[Site], wanted_w: dict[str, int], books: Books) -> None:

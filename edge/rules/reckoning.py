@@ -141,14 +141,22 @@ class Readings:
     late_ms: int = 0
     lag_least_ms: int = SET_BACK_MAX_MS
 
-    def came(self, lag_ms: int, *, stepped: bool) -> None:
-        """A reading came this much later than its time. ``stepped``: our clock was moved meanwhile, and stations are
-        told: one that comes later by minutes than another did may be of a clock that was set back between the two, by
-        that and by what it was fast. Then more time passed than their times tell."""
+    def came(self, lag_ms: int) -> None:
+        """A reading came this much later than its time."""
         self.lag_least_ms = min(self.lag_least_ms, lag_ms)
+
+    def came_after_a_step(self, lag_ms: int) -> None:
+        """The same once our clock was moved, and stations are told: one that comes later by minutes than another did
+        may be of a clock that was set back between the two, by that and by what it was fast. Then more time passed than
+        their times tell."""
+        self.came(lag_ms)
         later_ms = lag_ms - self.lag_least_ms
-        if stepped and SLACK_MS < later_ms <= SET_BACK_MAX_MS:
+        if SLACK_MS < later_ms <= SET_BACK_MAX_MS:
             self.late_ms = max(self.late_ms, later_ms)
+
+    def stepped(self, by_ms: int) -> None:
+        """Our clock was moved: a reading may be placed by the wrong one of the two (``edge/rules/own_time.py``)."""
+        self.late_ms += abs(by_ms)
 
     def take(self, point: MeterPoint, rating_w: int | None) -> None:
         point = self._in_turn(point)

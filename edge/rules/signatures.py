@@ -14,6 +14,7 @@ from edge.rules.state import FacilityState, SignatureState, TransactionState, ev
 from edge.rules.station_inputs import SignatureChecked
 from edge.rules.turn import Turn
 from shared.events import MeterKeySeen, MeterSignatureJudged
+from shared.facilities import Evse
 
 Proof = Literal["NONE", "CONFIGURED_KEY", "FIRST_SEEN_KEY", "UNVERIFIED", "BROKEN"]
 _WORSE: tuple[Proof, ...] = get_args(Proof)
@@ -57,11 +58,13 @@ def _judged(turn: Turn, given: SignatureChecked, evse_id: int | None) -> tuple[P
         return given.outcome, given.reason
     if evse_id is None:
         return "UNVERIFIED", "nobody knows yet of which EVSE it is"
-    place = evse_key(given.station_id, evse_id)
-    if configured := _configured(turn, given.station_id, evse_id):
-        fits = configured == given.key
+    evse = next((x for x in _evses(turn, given.station_id) if x.evse_id == evse_id), None)
+    if evse is None:
+        return "UNVERIFIED", "the station has no such EVSE"
+    if evse.meter_public_key:
+        fits = evse.meter_public_key == given.key
         return ("CONFIGURED_KEY", "") if fits else ("BROKEN", "it is not signed with the key that is configured")
-    first = turn.state.meter_keys.get(place)
+    first = turn.state.meter_keys.get(evse_key(given.station_id, evse_id))
     if first is None:
         turn.record(MeterKeySeen(station_id=given.station_id, evse_id=evse_id, key=given.key))
     if first not in (None, given.key):
@@ -70,16 +73,14 @@ def _judged(turn: Turn, given: SignatureChecked, evse_id: int | None) -> tuple[P
 
 
 def _only_evse(turn: Turn, station_id: str) -> int | None:
-    facility = turn.knowledge.facility
-    station = facility.station(station_id) if facility is not None else None
-    return station.evses[0].evse_id if station is not None and len(station.evses) == 1 else None
+    evses = _evses(turn, station_id)
+    return evses[0].evse_id if len(evses) == 1 else None
 
 
-def _configured(turn: Turn, station_id: str, evse_id: int) -> str:
+def _evses(turn: Turn, station_id: str) -> tuple[Evse, ...]:
     facility = turn.knowledge.facility
     station = facility.station(station_id) if facility is not None else None
-    evses = station.evses if station is not None else ()
-    return next((x.meter_public_key for x in evses if x.evse_id == evse_id), "")
+    return station.evses if station is not None else ()
 
 
 def seen_keys(state: FacilityState, station_id: str) -> tuple[str, ...]:

@@ -272,9 +272,11 @@ class FacilityState:
     stops. A restart forgets them and loses nothing by it: all stations come back then, whoever comes back is asked
     about all that runs there, and a stop that is due is asked for again at once. ``clock_asks`` is sensed: when each
     station was asked for a message that is answered with the time. ``clock_off_ms``: how far the wall clock is ahead of
-    the time lived, when it was moved and the box has not followed yet; ``stepped``: it was moved once. ``wake_ms`` and
-    ``woken_head`` are sensed: when the next of the rules that act in time has something to do, None when that is not
-    known, and the log's head when they were last asked."""
+    the time lived, when it was moved and the box has not followed yet; ``stepped``: it was moved once. ``begun_ms``:
+    when this log began, perhaps in the place of another box's; None when that is no matter any more. ``rest_ms``
+    is sensed: before which instant a look at the promises comes to nothing; 0 when something came that a look reads, or
+    the last one found the site not at rest. ``wake_ms`` and ``woken_head`` are sensed: when the next of the rules that
+    act in time has something to do, None when that is not known, and the log's head when they were last asked."""
 
     log_id: str
     head: int = 0
@@ -312,10 +314,12 @@ class FacilityState:
     load_lower_w: int = 0
     clock_off_ms: int = 0
     stepped: bool = False
+    begun_ms: int | None = None
     clock_asks: dict[str, int] = field(default_factory=dict)
     sampled_ms: int = 0
     settled_ms: int = 0
     look_ms: int = 0
+    rest_ms: int = 0
     wake_ms: int | None = None
     woken_head: int = -1
 

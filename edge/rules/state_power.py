@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 
 FORMERS_KEPT_MS = 120_000
 """A limit that was replaced longer ago is forgotten, and readings from before that say nothing of obedience."""
+SOON_MS = 86_400_000
+"""No lease lasts so long after the log began, by whichever box."""
 
 
 @dataclass(slots=True)

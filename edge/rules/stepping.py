@@ -7,7 +7,7 @@ under way, nothing leans on the clock any more, and the box follows. That takes 
 From then on a station gets leases again when it has been told the new time; its fallback holds whatever time it is.
 """
 
-from edge.rules import ordering
+from edge.rules import inheritance, ordering
 from edge.rules.clock_inputs import ClockRead, ClockTaken, TakeClock, TimeTold
 from edge.rules.inputs import Knowledge, Started
 from edge.rules.orders import AskMessage
@@ -78,11 +78,15 @@ def deadlines(state: FacilityState, _knowledge: Knowledge) -> list[int]:
 
 
 def ready(turn: Turn) -> bool:
-    """Whether the wall clock is to be followed and no lease above its EVSE's fallback may be in force: then nothing
-    more is sent, so that soon nothing is under way."""
+    """Whether the wall clock is to be followed and no lease above its EVSE's fallback may be in force, nor one of
+    another box: then nothing more is sent, so that soon nothing is under way."""
     facility = turn.knowledge.facility
+    if not turn.state.clock_off_ms or (
+        facility is not None and inheritance.anything(turn.state, facility, turn.now_ms)
+    ):
+        return False
     drift_ms = (PowerSettings() if facility is None else facility.power).drift_s * SECOND_MS
-    return bool(turn.state.clock_off_ms) and not any(
+    return not any(
         lease.limit_w > promises.resting_w() and turn.now_ms <= lease.until_ms + drift_ms
         for promises in turn.state.promises.values()
         for lease in (promises.accepted, *promises.pending)

@@ -14,15 +14,23 @@ from shared.events import (
     ClockDiffers,
     ClockStepped,
     DaemonStarted,
+    EntryRefused,
     EvNeedsReported,
     EvseCapped,
+    ExitRefused,
+    LaneFaulted,
+    LaneRestored,
     LimitAnswered,
     LimitObeyed,
     NeedsKnown,
+    StandingChanged,
+    StationAnswered,
     StationBooted,
     StationConnected,
     StationDisconnected,
+    StationOrdered,
     StationTimed,
+    TailgateDetected,
     TargetSet,
     TransactionAuthorized,
     TransactionClosing,
@@ -60,6 +68,20 @@ _STIRS = frozenset(
 )
 """What promises are looked at for at once."""
 _OF_LANES = frozenset(kind.__name__ for kind in fold_lanes.FOLDS)
+_UNREAD = _OF_LANES | frozenset(
+    kind.__name__
+    for kind in (
+        EntryRefused,
+        ExitRefused,
+        LaneFaulted,
+        LaneRestored,
+        StandingChanged,
+        StationAnswered,
+        StationOrdered,
+        TailgateDetected,
+    )
+)
+"""Of what is often booked, that whose folds change nothing that a look reads."""
 
 
 def due(turn: Turn, *, by_timer: bool) -> bool:
@@ -79,6 +101,11 @@ def matters(turn: Turn) -> bool:
     """Whether this turn booked anything that promises may hang on. What happens in a lane is not part of it: its fold
     changes nothing that a look reads."""
     return any(e.type not in _OF_LANES for e in turn.entries)
+
+
+def disturbs(turn: Turn) -> bool:
+    """Whether this turn booked anything that may change what a look at the promises comes to."""
+    return any(e.type not in _UNREAD for e in turn.entries)
 
 
 def put_off(turn: Turn) -> None:

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from edge.rules.allocation import Request
 from edge.rules.books import Books, Site
-from edge.rules.budget import ahead_ms, budget
-from edge.rules.demand import request, takes_energy
+from edge.rules.budget import ahead_ms
+from edge.rules.demand import request, takes_energy, wanted_w
 from edge.rules.phases import load_w
 from edge.rules.policies import POLICIES
 from edge.rules.turn import Turn
@@ -15,7 +15,7 @@ from shared.facilities import Facility
 def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> dict[str, int]:
     """Watts wanted at each EVSE that can be told. What cannot be told, or does not obey, is taken off the budget at its
     worst. While our clock is about to follow the wall clock, all come back to their fallbacks."""
-    told, room_w = [], [_least_w(turn, facility)] * len(rows[0].weights)
+    told, room_w = [], [_least_w(turn, facility, books)] * len(rows[0].weights)
     for row in rows:
         if _can_be_told(turn, row):
             told.append(row)
@@ -23,13 +23,14 @@ def targets(turn: Turn, facility: Facility, rows: list[Site], books: Books) -> d
             _take(room_w, row, _reserved_w(row, books))
     if turn.state.clock_off_ms:
         return {r.key: min(r.promises.resting_w(), turn.state.caps.get(r.key, r.base_w())) for r in told}
-    requests = [request(turn.state, r, r.transaction) for r in told if r.transaction is not None and takes_energy(r)]
-    found = {r.name: r.wanted_w for r in requests}
+    cars = [(r, r.transaction) for r in told if r.transaction is not None and takes_energy(r)]
+    found = {r.key: wanted_w(turn.state, r, running) for r, running in cars}
     for row in told:
         if row.key not in found:
             base_w = row.base_w()
             found[row.key] = min(base_w, turn.state.caps.get(row.key, base_w))
     if not _all_fit(told, found, room_w):
+        requests = [request(turn.state, r, running) for r, running in cars]
         kept_w = {r.key: r.evse.minimum_w for r in told if not _pauses(r)}
         for row in told:
             _take(room_w, row, kept_w.get(row.key, 0))
@@ -45,14 +46,13 @@ def _can_be_told(turn: Turn, row: Site) -> bool:
         return False
     known = turn.state.stations.get(row.station_id)
     timed = known is None or not known.untimed
-    return timed and row.disobeying_w() <= row.effective_w(turn.now_ms)
+    return timed and not row.exceeds(row.effective_w(turn.now_ms))
 
 
-def _least_w(turn: Turn, facility: Facility) -> int:
+def _least_w(turn: Turn, facility: Facility, books: Books) -> int:
     """What is to be shared out: the least that the budget will be while a lease of now may last, so that limits come
     down in time for a peak window."""
-    until_ms = turn.now_ms + ahead_ms(facility.power)
-    return budget(turn.state, facility, turn.now_ms).least_w(turn.now_ms, until_ms)
+    return books.budget.least_w(turn.now_ms, turn.now_ms + ahead_ms(facility.power))
 
 
 def _take(room_w: list[int], row: Site, taken_w: int) -> None:
@@ -60,8 +60,8 @@ def _take(room_w: list[int], row: Site, taken_w: int) -> None:
         room_w[i] -= load_w(taken_w, weight)
 
 
-def _all_fit(told: list[Site], wanted_w: dict[str, int], room_w: list[int]) -> bool:
-    return all(sum([load_w(wanted_w[r.key], r.weights[i]) for r in told]) <= room for i, room in enumerate(room_w))
+def _all_fit(told: list[Site], found: dict[str, int], room_w: list[int]) -> bool:
+    return all(sum([load_w(found[r.key], r.weights[i]) for r in told]) <= room for i, room in enumerate(room_w))
 
 
 def _pauses(row: Site) -> bool:

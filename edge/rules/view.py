@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from edge.rules.books import Books, Site, sites
 from edge.rules.budget import budget
 from edge.rules.inputs import Knowledge
-from edge.rules.power import shares_w
 from edge.rules.state import FacilityState, LaneState, StationState
 from shared.clock import SECOND_MS
 from shared.facilities import Facility, SpaceKind
@@ -63,7 +62,7 @@ def view(state: FacilityState, knowledge: Knowledge, now_ms: int) -> FacilityVie
     facility = knowledge.facility
     if facility is None:
         return None
-    rows = sites(state, facility, shares_w(facility))
+    rows = sites(state, facility, now_ms)
     allowed = budget(state, facility, now_ms)
     return FacilityView(
         facility_id=facility.facility_id,

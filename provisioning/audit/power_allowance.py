@@ -16,7 +16,8 @@ _MINUTE_MS = 60_000
 
 class Allowance:
     """Tell it of the building in order of time, then ask. Without ``from_start`` the building was told of before: until
-    it is again, it is taken to draw nothing, so that nothing is found that may have been allowed."""
+    it is again, it is taken to draw nothing, so that nothing is found that may have been allowed. ``phased``: whether
+    the lines of the supply are known."""
 
     def __init__(self, facility: Facility, *, from_start: bool = True) -> None:
         power = facility.power
@@ -25,6 +26,8 @@ class Allowance:
         self._zone = ZoneInfo(facility.zone)
         self._grace_ms = (power.lease_s + power.renew_s + 5 * power.drift_s) * 1000
         self._load_w: int | None = None if from_start else 0
+        self.phased = any(evse.phases for station in facility.stations for evse in station.evses)
+        self._least_w = self._ceiling_w(None)
         self._unwatched_w = 0
         self._ceilings: list[tuple[int, int]] = [(0, self._ceiling_w(self._load_w))]
 
@@ -58,9 +61,8 @@ class Allowance:
         be brought below; they bind only where they fit what the site may ever draw."""
         while len(self._ceilings) > 1 and self._ceilings[1][0] < at_ms - self._grace_ms:
             del self._ceilings[0]
-        return min(
-            [max(min(at_least_w, self._ceiling_w(None)), *(w for _, w in self._ceilings)), *self._peaks_w(at_ms)]
-        )
+        allowed_w = max(min(at_least_w, self._least_w), *[ceiling_w for _, ceiling_w in self._ceilings])
+        return min([allowed_w, *self._peaks_w(at_ms)]) if self._power.peaks else allowed_w
 
     def edges(self, after_ms: int, before_ms: int) -> set[int]:
         """Whole minutes at which a window opens, between two instants."""
@@ -71,8 +73,6 @@ class Allowance:
         return {m * _MINUTE_MS for m in minutes if self._local(m * _MINUTE_MS).strftime("%H:%M") in opens}
 
     def _peaks_w(self, at_ms: int) -> list[int]:
-        if not self._power.peaks:
-            return []
         local = self._local(at_ms)
         clock, today, yesterday = local.strftime("%H:%M"), local.weekday(), (local - timedelta(days=1)).weekday()
         found = []

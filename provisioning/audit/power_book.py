@@ -202,7 +202,7 @@ class PowerBook:
         instants = self._allowance.edges(after_ms, before_ms)
         for outlet in self._outlets.values():
             instants |= outlet.lapses(self._drift_ms)
-        for at_ms in sorted(at_ms for at_ms in instants if after_ms < at_ms < before_ms):
+        for at_ms in sorted([at_ms for at_ms in instants if after_ms < at_ms < before_ms]):
             self._look(at_ms)
 
     def _look(self, at_ms: int) -> None:
@@ -222,6 +222,7 @@ def excess_w(
     """By how much EVSEs that draw so much are above what is allowed, in all or on one line; negative when they are not.
     Nobody can bring them below their fallbacks, so those are allowed where they fit the site."""
     rows = [(1, sum(drawn_w.values()), sum(fallbacks_w.values()))]
-    lines = zip(line_loads_w(allowance.facility, drawn_w), line_loads_w(allowance.facility, fallbacks_w), strict=True)
-    rows += [(3, int(line_w), ceil(fallback_w)) for line_w, fallback_w in lines]
+    if allowance.phased:
+        lines = [line_loads_w(allowance.facility, load_w) for load_w in (drawn_w, fallbacks_w)]
+        rows += [(3, int(line_w), ceil(fallback_w)) for line_w, fallback_w in zip(*lines, strict=True)]
     return max(load_w - allowance.at_w(at_ms, at_least_w=least_w * share) // share for share, load_w, least_w in rows)

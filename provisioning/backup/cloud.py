@@ -2,12 +2,15 @@
 
 ``base-<UTC>`` is a copy of the whole server; with the log segments in ``wal/`` it restores to any moment after it was
 taken. ``dump-<UTC>.pgdump`` is one database as PostgreSQL's own archive. A backup that was cut short keeps the name
-``.taking-...`` and is removed by the next one.
+``.taking-...`` and is removed by the next one. One is taken at a time.
 """
 
+import fcntl
+import os
 import shutil
-import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,36 +36,51 @@ class Taken:
 def take_base(database_url: str, folder: Path, *, keep: int) -> Taken:
     """Copy the whole server into ``folder`` and check every file against the manifest. Raises BackupError."""
     began = time.monotonic()
-    draft = _draft(folder)
-    arguments = [f"--pgdata={draft}", "--wal-method=stream", "--checkpoint=fast", "--manifest-checksums=SHA256"]
-    run("pg_basebackup", arguments, database_url=database_url, what="the database cannot be copied")
-    run("pg_verifybackup", ["--quiet", str(draft)], what="the copy of the database is not sound")
-    return _keep(draft, folder / f"base-{_now()}", began, keep=keep)
+    with _draft(folder) as draft:
+        arguments = [f"--pgdata={draft}", "--wal-method=stream", "--checkpoint=fast", "--manifest-checksums=SHA256"]
+        run("pg_basebackup", arguments, database_url=database_url, what="the database cannot be copied")
+        verify_base(draft)
+        return _keep(draft, folder / f"base-{_now()}", began, keep=keep)
+
+
+def verify_base(path: Path) -> None:
+    """Hold every file of a base backup, and the log that it needs, against its manifest. Raises BackupError."""
+    run("pg_verifybackup", ["--quiet", str(path)], what=f"the copy of the database in {path} is not sound")
 
 
 def take_dump(database_url: str, folder: Path, *, keep: int) -> Taken:
     """Write one database into ``folder`` as an archive and read that whole again. Raises BackupError."""
     began = time.monotonic()
-    draft = _draft(folder)
-    run("pg_dump", ["--format=custom", f"--file={draft}"], database_url=database_url, what="the database is not dumped")
-    run("pg_restore", ["--file=/dev/null", str(draft)], what="the dump of the database is not sound")
-    return _keep(draft, folder / f"dump-{_now()}.pgdump", began, keep=keep)
+    with _draft(folder) as draft:
+        arguments = ["--format=custom", f"--file={draft}"]
+        run("pg_dump", arguments, database_url=database_url, what="the database is not dumped")
+        run("pg_restore", ["--file=/dev/null", str(draft)], what="the dump of the database is not sound")
+        return _keep(draft, folder / f"dump-{_now()}.pgdump", began, keep=keep)
 
 
-def archive_log(database_url: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Start carrying the server's write-ahead log into ``folder``/wal as it is written, while the process runs.
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program to be run: its path and arguments, and its whole environment."""
 
-    The slot makes the server keep what was not carried yet, so it may be stopped and started. Raises BackupError.
+    command: list[str]
+    environment: dict[str, str]
+
+
+def log_archiver(database_url: str, folder: Path) -> Program:
+    """What carries the server's write-ahead log into ``folder``/wal as it is written, for as long as it runs.
+
+    The slot made here lets the server keep what was not carried yet, so it may be stopped and started. Raises
+    BackupError.
     """
     place = folder / WAL
-    place.mkdir(parents=True, exist_ok=True)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
     create = ["--directory", str(place), "--slot", SLOT, "--create-slot", "--if-not-exists"]
     run("pg_receivewal", create, database_url=database_url, what="the server keeps no log for the archive")
-    return subprocess.Popen(  # noqa: S603 - the command is ours
-        [binary("pg_receivewal"), "--directory", str(place), "--slot", SLOT, "--synchronous"],
-        env=environment(database_url),
-        stdin=subprocess.DEVNULL,
-    )
+    command = [binary("pg_receivewal"), "--directory", str(place), "--slot", SLOT, "--synchronous"]
+    return Program(command, environment(database_url))
 
 
 def bases(folder: Path) -> list[tuple[datetime, Path]]:
@@ -81,15 +99,29 @@ def dumps(folder: Path) -> list[Path]:
     return sorted(folder.glob("dump-*.pgdump"))
 
 
-def _draft(folder: Path) -> Path:
-    """Where to write a backup that is not sound yet; what an earlier one left there is removed."""
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    """Where to write a backup that is not sound yet, for one at a time; what an earlier one left there is removed."""
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         for left in folder.glob(f"{_DRAFT}*"):
             shutil.rmtree(left) if left.is_dir() else left.unlink()
+        yield folder / f"{_DRAFT}{_now()}"
+    except BlockingIOError as error:
+        raise BackupError(f"another backup is being taken into {folder}: wait until it is done") from error
     except OSError as error:
-        raise BackupError(f"cannot write backups to {folder} ({error.strerror}): choose a writable folder") from error
-    return folder / f"{_DRAFT}{_now()}"
+        raise _not_writable(folder, error) from error
+    finally:
+        os.close(lock)
+
+
+def _not_writable(folder: Path, error: OSError) -> BackupError:
+    return BackupError(f"cannot write backups to {folder} ({error.strerror}): choose a writable folder")
 
 
 def _now() -> str:

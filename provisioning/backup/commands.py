@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -12,11 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from provisioning.local.accounts import forget
 from provisioning.local.errors import SetupError
 
 DATABASE_URL = "EASYPARK_DATABASE_URL"
 DRILL_AGE_MINUTES = 15.0
 """How old the backup of a drill is at least: what we may lose of a cloud (its recovery point objective)."""
+
+
+_DRILL_AGE_MAX_MINUTES = 366 * 24 * 60
 
 
 Run = Callable[[argparse.Namespace], int]
@@ -31,7 +36,7 @@ def add(commands: Any, *, backup_edge: Run, restore_edge: Run) -> None:
     drill.add_argument("--from", dest="source", type=Path, required=True, help="the folder of cloud backups")
     drill.add_argument("--box", action="append", required=True, metavar="ID=FILE", help="a facility and its file")
     drill.add_argument("--password-file", type=Path, required=True, help="holds the password of that database")
-    drill.add_argument("--minutes", type=float, default=DRILL_AGE_MINUTES, help="how old to restore (default: 15)")
+    drill.add_argument("--minutes", type=_minutes, default=DRILL_AGE_MINUTES, help="how old to restore (default: 15)")
     drill.add_argument("--report", type=Path, help="where to write the figures, as JSON")
     drill.set_defaults(run=_drill)
 
@@ -76,6 +81,13 @@ def _above_zero(text: str) -> int:
     return int(text)
 
 
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 <= minutes <= _DRILL_AGE_MAX_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {_DRILL_AGE_MAX_MINUTES} (a year), got {text}")
+    return minutes
+
+
 def _moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
@@ -112,15 +124,11 @@ def _backup_cloud(options: argparse.Namespace) -> int:
 
 
 def _backup_log(options: argparse.Namespace) -> int:
-    from provisioning.backup.cloud import archive_log  # noqa: PLC0415 - start-up time
+    """Becomes PostgreSQL's own program, so that whatever ends this process ends the carrying."""
+    from provisioning.backup.cloud import log_archiver  # noqa: PLC0415 - start-up time
 
-    carrying = archive_log(_database_url(), options.to)
-    try:
-        return carrying.wait()
-    except KeyboardInterrupt:
-        carrying.terminate()
-        carrying.wait()
-        return 0
+    archiver = log_archiver(_database_url(), options.to)
+    os.execve(archiver.command[0], archiver.command, archiver.environment)  # noqa: S606 - the command is ours
 
 
 def _restore_cloud(options: argparse.Namespace) -> int:
@@ -130,7 +138,7 @@ def _restore_cloud(options: argparse.Namespace) -> int:
     server, restored = restore_base(options.source, options.into, at=options.at, password=password)
     server.stop()
     print(
-        f"{options.into} holds {restored.source.name} until {restored.until or 'its end'}, restored in"
+        f"{server.data} holds {restored.source.name} until {restored.until or 'its end'}, restored in"
         f" {restored.took_real_s:.1f} s; start a PostgreSQL on it and point {DATABASE_URL} there:"
         f" the facilities then send what is missing. Decisions go on as log {restored.decision_log_id}"
     )
@@ -148,22 +156,25 @@ def _restore_dump(options: argparse.Namespace) -> int:
 def _drill(options: argparse.Namespace) -> int:
     from provisioning.backup.drill import Wish, drill  # noqa: PLC0415 - start-up time
 
+    boxes, password = _boxes(options.box), _password(options.password_file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a copy of the whole cloud must not be left behind
     folder = Path(tempfile.mkdtemp(prefix="easypark-drill-"))
-    folder.chmod(0o755)  # the account that PostgreSQL runs as must enter it
-    wish = Wish(
-        backups=options.source,
-        boxes=dict(_box(text) for text in options.box),
-        folder=folder,
-        password=_password(options.password_file),
-        at=datetime.now(UTC) - timedelta(minutes=options.minutes),
-        living_url=os.environ.get(DATABASE_URL) or None,
-    )
     try:
-        report = drill(wish, print)
+        folder.chmod(0o755)  # the account that PostgreSQL runs as must enter it
+        wish = Wish(
+            backups=options.source,
+            boxes=boxes,
+            folder=folder,
+            password=password,
+            at=datetime.now(UTC) - timedelta(minutes=options.minutes),
+            living_url=os.environ.get(DATABASE_URL) or None,
+        )
+        report = drill(wish, lambda text: print(text, flush=True))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        forget(folder / "postgres")
     if options.report:
-        options.report.write_text(json.dumps(asdict(report), indent=1, default=str))
+        _write(options.report, json.dumps(asdict(report), indent=1, default=str))
     for sentence in report.lost:
         print(f"LOST  {sentence}", file=sys.stderr)
     for sentence in report.unproved:
@@ -178,8 +189,21 @@ def _drill(options: argparse.Namespace) -> int:
     return 1 if report.lost else 0
 
 
-def _box(text: str) -> tuple[str, Path]:
-    name, _, file = text.partition("=")
-    if not name or not file:
-        raise SetupError(f"--box says ID=FILE, such as boston-downtown=/backups/facility.db, got {text!r}")
-    return name, Path(file)
+def _boxes(texts: list[str]) -> dict[str, Path]:
+    boxes: dict[str, Path] = {}
+    for text in texts:
+        name, _, file = text.partition("=")
+        if not name or not file:
+            raise SetupError(f"--box says ID=FILE, such as boston-downtown=/backups/facility.db, got {text!r}")
+        if name in boxes:
+            raise SetupError(f"--box names {name} twice: give one file of it")
+        boxes[name] = Path(file)
+    return boxes
+
+
+def _write(file: Path, text: str) -> None:
+    """The drill is over by now, so its outcome is told even when it cannot be kept."""
+    try:
+        file.write_text(text)
+    except OSError as error:
+        print(f"easypark: the report cannot be written to {file} ({error.strerror})", file=sys.stderr)

@@ -77,12 +77,12 @@ def drill(wish: Wish, say: Say) -> DrillReport:
     """Restore, replay, audit. Raises BackupError; leaves nothing running. The folder is the caller's to remove."""
     began = time.monotonic()
     wish.folder.mkdir(parents=True, exist_ok=True)
+    copies = {name: _copied(name, file, wish.folder) for name, file in wish.boxes.items()}
     server, restored = restore_base(wish.backups, wish.folder / "postgres", at=wish.at, password=wish.password)
     try:
         restore_real_s = time.monotonic() - began
         say(f"The database is restored from {restored.source.name} until {restored.until}: {restore_real_s:.1f} s")
         held = _events(server.url())
-        copies = {name: _copied(name, file, wish.folder) for name, file in wish.boxes.items()}
         _replay(wish, server, copies)
         replay_real_s = time.monotonic() - began - restore_real_s
         events = _events(server.url())
@@ -114,7 +114,7 @@ def _replay(wish: Wish, server: Postgres, copies: Mapping[str, Path]) -> None:
                 upload.start()
             for upload in uploads:
                 if not upload.wait(UPLOAD_TIMEOUT_REAL_S) or upload.exit_code != 0:
-                    raise BackupError(f"a facility's log was not carried over: {upload.last_words()} ({upload.log})")
+                    raise BackupError(f"a facility's log was not carried over: {upload.last_words()}")
         finally:
             for child in (*uploads, link):
                 child.stop()

@@ -30,7 +30,7 @@ def environment(database_url: str) -> dict[str, str]:
         told = conninfo_to_dict(database_url)
     except ProgrammingError as error:
         raise BackupError(
-            f"the database's address cannot be read ({error}): postgresql://user:password@host:port/name"
+            f"the database's address cannot be read ({str(error).strip()}): postgresql://user:password@host:port/name"
         ) from error
     given = {variable: str(told[option]) for option, variable in _OPTIONS if told.get(option)}
     return {**os.environ, **given, "PGDATABASE": str(told.get("dbname") or "postgres"), "PGAPPNAME": "easypark backup"}

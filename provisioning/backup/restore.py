@@ -15,15 +15,18 @@ from pathlib import Path
 
 import psycopg
 
-from provisioning.backup.cloud import WAL, bases, dumps
+from provisioning.backup.cloud import WAL, bases, dumps, verify_base
 from provisioning.backup.programs import BackupError, run
-from provisioning.local.accounts import account_below_root, reachable
+from provisioning.local.accounts import account_below_root
 from provisioning.local.errors import SetupError
-from provisioning.local.postgres import Postgres
+from provisioning.local.postgres import Postgres, WrongPasswordError
 from provisioning.local.private import write_private
 
 RECOVERY_TIMEOUT_REAL_S = 3_600.0
 _POLL_REAL_S = 0.1
+_GOING_REAL_S = 10.0
+_UNFINISHED = "unfinished"
+"""A file of this name in a folder: what lies there is a restore that was cut short, and the next one begins anew."""
 _ENDED_BEFORE = "recovery ended before configured recovery target was reached"
 """What the server says when nothing was committed between the end of the archive and the chosen moment: then all of
 the archive is what was there at that moment."""
@@ -41,25 +44,28 @@ class Restored:
 
 def restore_base(backups: Path, folder: Path, *, at: datetime | None, password: str) -> tuple[Postgres, Restored]:
     """Bring the newest base backup from before ``at`` back into ``folder``, replay the log to ``at`` (None: to its
-    end), and leave the server running. ``password`` is that of the server the backup is of. Raises BackupError.
+    end), and leave the server running. ``password`` is that of the server the backup is of. Raises BackupError; what
+    lies in the folder then is removed by the next attempt.
     """
     began = time.monotonic()
     source = _newest_base(backups, at)
+    verify_base(source)
+    folder = folder.absolute()  # the account that PostgreSQL runs as looks from another folder
     server = Postgres(folder)
-    data = _copy(source, folder)
-    write_private(folder / "password", password)
-    _ask_for_recovery(data, backups / WAL, at)
     try:
-        server.spawn()
-        server.wait_until_ready(RECOVERY_TIMEOUT_REAL_S)
-    except SetupError:
-        if at is None or _ENDED_BEFORE not in server.process.words():
-            raise
-        _ask_for_recovery(data, backups / WAL, None)
-        server.spawn()
-        server.wait_until_ready(RECOVERY_TIMEOUT_REAL_S)
-    until = _await_promotion(server)
-    return server, Restored(source, until, begin_decision_log(server.url()), time.monotonic() - began)
+        folder.mkdir(parents=True, exist_ok=True)
+        _copy(source, folder, server.data)
+        write_private(folder / "password", password)
+        until = _recover(server, backups / WAL, at)
+        log_id = begin_decision_log(server.url())
+        (folder / _UNFINISHED).unlink()
+    except BaseException as error:
+        server.stop()
+        if isinstance(error, OSError):  # that of a whole folder has many, and no words of its own
+            said = error.args[0][0][2] if isinstance(error, shutil.Error) else error.strerror
+            raise BackupError(f"{source} cannot be brought back into {folder}: {said}") from error
+        raise
+    return server, Restored(source, until, log_id, time.monotonic() - began)
 
 
 def restore_dump(backups: Path, database_url: str) -> Restored:
@@ -68,9 +74,13 @@ def restore_dump(backups: Path, database_url: str) -> Restored:
     found = dumps(backups)
     if not found:
         raise BackupError(f"there is no dump in {backups}: make one with easypark backup cloud --method dump")
-    with psycopg.connect(database_url) as connection:
-        if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'link'").fetchone():
-            raise BackupError("the database is not empty: restore into a new one, nothing here is ever overwritten")
+    try:
+        with psycopg.connect(database_url) as connection:
+            if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'link'").fetchone():
+                raise BackupError("the database is not empty: restore into a new one, nothing here is ever overwritten")
+    except psycopg.Error as error:
+        said = str(error).strip().splitlines()[-1]
+        raise BackupError(f"the database to restore into cannot be used ({said}): make an empty one first") from error
     target = ["--exit-on-error", "--no-owner", "--single-transaction", "--dbname", "", str(found[-1])]
     target[-2] = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"] or "postgres"  # type: ignore[assignment]
     run("pg_restore", target, database_url=database_url, what="the dump cannot be restored")
@@ -93,22 +103,41 @@ def _newest_base(backups: Path, at: datetime | None) -> Path:
     return found[-1]
 
 
-def _copy(source: Path, folder: Path) -> Path:
+def _copy(source: Path, folder: Path, data: Path) -> None:
     """The files of a base backup as a server's data that its account owns."""
-    folder.mkdir(parents=True, exist_ok=True)
-    account = account_below_root()
-    data = reachable(folder, account) / "data"
-    if data.exists():
+    unfinished = folder / _UNFINISHED
+    if data.exists() and not unfinished.exists():
         raise BackupError(f"{folder} holds a database already: restore into a new folder, nothing is ever overwritten")
+    unfinished.touch()
+    account = account_below_root()
     draft = data.with_name("data.new")
-    shutil.rmtree(draft, ignore_errors=True)
+    for left in (data, draft):
+        shutil.rmtree(left, ignore_errors=True)
     shutil.copytree(source, draft, symlinks=True)
     draft.chmod(0o700)
     if account is not None:
         for path in (draft, *draft.rglob("*")):
             os.chown(path, account.uid, account.gid, follow_symlinks=False)
     draft.rename(data)
-    return data
+
+
+def _recover(server: Postgres, wal: Path, at: datetime | None) -> datetime | None:
+    """Start the server and wait until it takes writes; the moment of the last commit that came back."""
+    _ask_for_recovery(server.data, wal, at)
+    try:
+        server.spawn()
+        server.wait_until_ready(RECOVERY_TIMEOUT_REAL_S)
+        return _await_promotion(server)
+    except WrongPasswordError as error:
+        raise BackupError(
+            "the password is not the one of the database that the backup is of: name the file that holds that one"
+        ) from error
+    except (SetupError, psycopg.OperationalError) as error:
+        server.process.wait(_GOING_REAL_S)  # it answers for a moment before it gives up
+        if at is not None and _ENDED_BEFORE in server.process.words():
+            return _recover(server, wal, None)
+        said = server.process.last_words()
+        raise BackupError(f"PostgreSQL cannot recover the backup: '{said}' (log: {server.process.log})") from error
 
 
 def _ask_for_recovery(data: Path, wal: Path, at: datetime | None) -> None:

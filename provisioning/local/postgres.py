@@ -49,6 +49,10 @@ _INITDB = (
 )
 
 
+class WrongPasswordError(SetupError):
+    """The data was made with another password than the one that lies beside it."""
+
+
 class Postgres:
     """One PostgreSQL server kept in ``folder``. ``with Postgres(folder) as server: server.url()``.
 
@@ -114,7 +118,7 @@ class Postgres:
         except psycopg.OperationalError as error:
             if "password authentication failed" in str(error):
                 self.stop()
-                raise SetupError(
+                raise WrongPasswordError(
                     f"the password in {self._folder / 'password'} is not the one that PostgreSQL's data was made with:"
                     " put the right file back, or start over with --fresh, which loses the data"
                 ) from error
@@ -136,6 +140,11 @@ class Postgres:
         self.kill()
         shutil.rmtree(self._folder, ignore_errors=True)
         forget(self._folder)
+
+    @property
+    def data(self) -> Path:
+        """The folder of its data, for ``postgres -D``. Raises SetupError."""
+        return reachable(self._folder, self._account) / "data"
 
     @property
     def running(self) -> bool:

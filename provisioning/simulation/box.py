@@ -31,7 +31,7 @@ from provisioning.simulation.disk import Disk
 from provisioning.simulation.happenings import Heard, LimitTold, Logged
 from provisioning.simulation.surroundings import Surroundings
 from provisioning.simulation.universe import LocalClock
-from shared.decisions import parse_decision
+from shared.decisions import Decision, parse_decision
 from shared.devices import PlateRead
 from shared.events import Entry, parse_event
 from shared.sync import SyncEntry
@@ -80,7 +80,7 @@ class Box:
         self._around = around
         self._unwritten: list[Entry] = []
         self.life = 0
-        self._clock_known = True
+        self._clock_known = False
         self._armed_ms: int | None = None
         self._due_ms: int | None = None
         self._rung_for_ms = 0
@@ -131,9 +131,10 @@ class Box:
 
     def decisions_came(self, log_id: str, entries: Sequence[SyncEntry], upto: int, *, complete: bool) -> None:
         """Take decisions, durably, and decide by them from now on."""
-        if self.disk.decisions.apply(log_id, entries, upto, complete=complete):
+        told = [(entry.position, _decision(entry)) for entry in entries]
+        if self.disk.decisions.apply(log_id, told, upto, complete=complete):
             self.knowledge = self.disk.decisions.knowledge()
-        heard = tuple(found for entry in entries if (found := parse_decision(entry.body)) is not None)
+        heard = tuple(decision for _, decision in told)
         self._around.auditor.tell(Heard(self.facility_id, log_id, heard, complete))
         self.give(Learned())
         self.look_at_standings()
@@ -226,3 +227,10 @@ class Box:
             self.give(Ticked())
         else:
             self._wait()
+
+
+def _decision(entry: SyncEntry) -> Decision:
+    decision = parse_decision(entry.body)
+    if decision is None:
+        raise ValueError(f"the simulation knows no decision {entry.body.get('type')}")
+    return decision

@@ -3,7 +3,7 @@ life, to save steps, so it may also be silent for longer before the worst is tak
 
 from edge.rules.inputs import LoadMetered
 from provisioning.simulation.box import Box
-from provisioning.simulation.happenings import BuildingDrew
+from provisioning.simulation.happenings import BuildingMetered
 from provisioning.simulation.surroundings import Surroundings
 from provisioning.simulation.universe import Process
 from shared.facilities import BuildingLoad
@@ -28,7 +28,7 @@ class Building:
         while True:
             by_w = self._most_w if universe.chance(0.1) else self._most_w // 50
             load_w = min(self._most_w, max(0, load_w + universe.between(-by_w, by_w)))
-            self._around.auditor.tell(BuildingDrew(self._box.facility_id, load_w))
             if not self.silent:
+                self._around.auditor.tell(BuildingMetered(self._box.facility_id, load_w))
                 self._box.give(LoadMetered(load_w))
             yield METERED_EVERY_MS

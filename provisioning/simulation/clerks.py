@@ -1,9 +1,11 @@
-"""HQ at work: rights given, changed and taken back, plates blocked, prices published, backups made."""
+"""HQ at work: rights given, changed and taken back, plates blocked, prices published, backups made; and what is done
+by itself from time to time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from provisioning.simulation import place
+from provisioning.simulation import keeping, place
+from provisioning.simulation.paying import finance
 from provisioning.simulation.people import right_of
 from provisioning.simulation.universe import Process
 from provisioning.simulation.world import World
@@ -85,4 +87,10 @@ CLERKS = (
     Clerk("blocks or unblocks", 3, _block),
     Clerk("publishes prices", 24, _publish),
     Clerk("backs up", 6, _back_up),
+    Clerk("boxes remove what is old", 6, keeping.boxes),
+    Clerk("the cloud removes what is old", 6, keeping.cloud),
+    Clerk("asks for what is owed", 2, finance.ask_again),
+    Clerk("gives money back", 4, finance.give_back),
+    Clerk("gives money back elsewhere", 24, finance.give_back_elsewhere),
+    Clerk("a customer changes the card", 3, finance.change_card),
 )

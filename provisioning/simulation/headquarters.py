@@ -6,7 +6,7 @@ The rules are the cloud's own where they are pure; what its SQL does stands in `
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypeVar
 
 from cloud.link.rules import check_without_gaps
 from provisioning.simulation import bills, stays
@@ -33,11 +33,14 @@ PROJECTED = frozenset(
         "TransactionEnded",
     }
 )
+T = TypeVar("T")
+FAR_OFF_MS = 1_000_000_000_000
 Crash = Literal["before the commit", "after the commit"]
 
 
 class Headquarters:
-    """The database, and the processes that write to it. ``up`` False: nobody answers."""
+    """The database, and the processes that write to it. ``up`` False: nobody answers. ``era`` changes whenever all that
+    was under way is gone. ``restored_to_ms``: the earliest instant that it was taken back to; far off when none was."""
 
     def __init__(self, around: Surroundings, facilities: Mapping[str, Facility]) -> None:
         self.tables = Tables(DecisionRows("hq-1"))
@@ -46,12 +49,14 @@ class Headquarters:
         self.on_crash: Callable[[], None] = lambda: None
         self.on_decided: Callable[[], None] = lambda: None
         self.on_restored: list[Callable[[], None]] = []
+        self.on_committed: Callable[[], None] = lambda: None
         self.writers = DecisionWriters(lambda: self.tables.decisions)
         self._around = around
         self._zones = {name: facility.zone for name, facility in facilities.items()}
-        self._backups: list[Tables] = []
+        self._backups: list[tuple[int, Tables]] = []
+        self.restored_to_ms = around.universe.now_ms + FAR_OFF_MS
         self._lives = 1
-        self._era = 0
+        self.era = 0
 
     # Events in.
 
@@ -68,6 +73,7 @@ class Headquarters:
             self.take(transaction, facility_id, batch.log_id, entries)
         transaction.move(batch.log_id, upto)
         if self._commit(transaction, crash=self._doom(entries)):
+            self.on_committed()
             self._tell_stored(facility_id, batch.log_id, entries, upto)
             if self.up:
                 answer(Ack(log_id=batch.log_id, upto=upto))
@@ -75,7 +81,8 @@ class Headquarters:
     def take(self, transaction: Transaction, facility_id: str, log_id: str, entries: list[Entry]) -> None:
         """Store entries, and what they mean for sessions and money."""
         transaction.store(log_id, entries)
-        told = [Told(e.seq, e.at_ms, event) for e in entries if (event := _read(e)) is not None]
+        read = [Told(e.seq, e.at_ms, event) for e in entries if (event := _read(e)) is not None]
+        told = stays.park_unknown(transaction, log_id, read)
         if told:
             source = Source(facility_id, log_id, self._zones[facility_id])
             stays.project(transaction, source, told)
@@ -107,6 +114,14 @@ class Headquarters:
         if entries:
             self._around.auditor.tell(Stored(facility_id, log_id, entries, upto))
 
+    def transact(self, change: Callable[[Transaction], T]) -> T:
+        """A whole transaction of somebody else; call while it is up."""
+        transaction = Transaction(self.tables)
+        changed = change(transaction)
+        transaction.commit()
+        self.on_committed()
+        return changed
+
     # Decisions out.
 
     def decide(self, decision: Decision, commit_after_ms: int) -> None:
@@ -115,10 +130,10 @@ class Headquarters:
             self.writers.begin(lambda version: self._written(version, decision, commit_after_ms))
 
     def _written(self, version: int, decision: Decision, commit_after_ms: int) -> None:
-        self._around.universe.after(commit_after_ms, self._decided, self._era, version, decision)
+        self._around.universe.after(commit_after_ms, self._decided, self.era, version, decision)
 
     def _decided(self, era: int, version: int, decision: Decision) -> None:
-        if era != self._era:
+        if era != self.era:
             return
         if isinstance(decision, TariffPublished):
             self.tables.rows.setdefault("tariffs", {})[decision.key] = decision.tariff
@@ -132,22 +147,27 @@ class Headquarters:
     def crash(self) -> None:
         """Every process is gone, and every transaction that had not committed."""
         self.up = False
-        self._era += 1
+        self.era += 1
         self.writers.forget()
         self._around.counts["cloud restarts"] += 1
         self.on_crash()
 
     def back_up(self) -> None:
         """Keep a copy; the last three are kept."""
-        self._backups = [*self._backups[-2:], self.tables.backup()]
+        self._backups = [*self._backups[-2:], (self._around.universe.now_ms, self.tables.backup())]
 
     def restore(self) -> bool:
-        """Go back to the newest backup, under a new id of the log of decisions. False when there is none."""
+        """Go back to the newest backup that can be read, under a new id of the log of decisions. False when there is
+        none."""
         if not self._backups:
             return False
-        self._era += 1
+        self.era += 1
         self.writers.forget()
-        self.tables = self._backups[-1].backup()
+        if self._around.universe.chance(0.3):
+            self._backups = self._backups[:1]
+        backed_up_ms, backup = self._backups[-1]
+        self.tables = backup.backup()
+        self.restored_to_ms = min(self.restored_to_ms, backed_up_ms)
         self._lives += 1
         self.tables.decisions = replace(self.tables.decisions, log_id=self.new_log_id())
         self._around.auditor.tell(Restored(dict(self.tables.held), self.tables.decisions.version))

@@ -4,7 +4,7 @@ A model of the tables behind ``edge/decisions.py`` in plain dictionaries; each c
 decisions of unknown types.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from edge.rules.inputs import NO_MATCHES, Knowledge, Matches
@@ -15,10 +15,8 @@ from shared.decisions import (
     RightAssigned,
     RightRevoked,
     TariffPublished,
-    parse_decision,
 )
 from shared.rights import Right
-from shared.sync import SyncEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +41,9 @@ class HeldDecisions:
         """Up to where that log is held; 0 for another than the last."""
         return self._upto if log_id == self._log_id else 0
 
-    def apply(self, log_id: str, entries: Sequence[SyncEntry], upto: int, *, complete: bool) -> bool:
-        """Take entries and the cursor. True when the configuration or a tariff changed."""
-        changed = [self._take(log_id, entry) for entry in entries]
+    def apply(self, log_id: str, told: Iterable[tuple[int, Decision]], upto: int, *, complete: bool) -> bool:
+        """Take decisions with their positions, and the cursor. True when the configuration or a tariff changed."""
+        changed = [self._take(_Row(log_id, position, decision)) for position, decision in told]
         if complete and self._complete != log_id:
             changed.append(self._forget_other_logs(log_id))
             self._complete = log_id
@@ -76,14 +74,12 @@ class HeldDecisions:
             block=blocked.decision if blocked and isinstance(blocked.decision, PlateBlocked) else None,
         )
 
-    def _take(self, log_id: str, entry: SyncEntry) -> bool:
-        decision = parse_decision(entry.body)
-        if decision is None:
-            raise ValueError(f"the simulation knows no decision {entry.body.get('type')}")
+    def _take(self, row: _Row) -> bool:
+        decision = row.decision
         held = self._rows.get(decision.key)
-        if held is not None and held.log_id == log_id and held.position >= entry.position:
+        if held is not None and held.log_id == row.log_id and held.position >= row.position:
             return False
-        self._rows[decision.key] = _Row(log_id, entry.position, decision)
+        self._rows[decision.key] = row
         if isinstance(decision, RightAssigned | RightRevoked):
             self._index(decision)
         return isinstance(decision, FacilityConfigured | TariffPublished)

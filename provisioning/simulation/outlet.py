@@ -21,6 +21,7 @@ class Outlet:
         self._fallback_w: int | None = None
         self._lease: tuple[int, int, int] | None = None
         self._on = False
+        self._lent = False
         self._behind_ms = 0
 
     @property
@@ -47,7 +48,7 @@ class Outlet:
         if until_ms is None:
             self._fallback_w = limit_w
         else:
-            self._lease = (limit_w, from_ms, until_ms)
+            self._lease, self._lent = (limit_w, from_ms, until_ms), True
         self._watch_lease()
 
     def energise(self, on: bool) -> None:
@@ -57,8 +58,13 @@ class Outlet:
 
     def may_draw_w(self) -> int:
         """Watts, now; 0 while no car is let draw."""
-        if not self._on:
-            return 0
+        return self._limit_w() if self._on else 0
+
+    def car_may_draw_w(self) -> int:
+        """What a car might draw, if this was ever lent anything: from then on a box counts it without a car too."""
+        return self._limit_w() if self._on or self._lent else 0
+
+    def _limit_w(self) -> int:
         if self._lease is not None and self.clock_ms() < self._lease[2]:
             return min(self._rating_w, self._lease[0])
         return self._rating_w if self._fallback_w is None else min(self._rating_w, self._fallback_w)

@@ -21,6 +21,11 @@ class Person:
     right_id: str | None
     out: bool = False
 
+    @property
+    def customer_id(self) -> str:
+        """Who pays for a customer's car."""
+        return f"customer-{self.plate.lower()}"
+
 
 def people(universe: Universe) -> list[Person]:
     """Everybody of one story."""
@@ -42,7 +47,7 @@ def right_of(universe: Universe, person: Person, facility_ids: tuple[str, ...], 
     return Right(
         right_id=person.right_id or "nobody",
         kind=kind,
-        customer_id=f"customer-{person.plate.lower()}",
+        customer_id=person.customer_id,
         vehicles=(Vehicle(plate=person.plate, is_ev=person.is_ev, size=person.size),),
         tokens=(person.token,) if person.token != person.plate else (),
         facility_ids=(dice.choice(facility_ids),) if universe.chance(0.2) else (),

@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from multiprocessing import active_children
 from time import perf_counter, process_time
 
 from provisioning.simulation.bugs import BUGS
@@ -19,7 +20,7 @@ from provisioning.simulation.story import live
 BAR = 30
 INTERRUPTED = 130
 """The exit code of whoever was ended by SIGINT."""
-COLLECTED_AFTER = 200_000
+COLLECTED_AFTER = 1_000_000
 """Objects that are made, more than are forgotten, before garbage is looked for."""
 ASIDE = ("inputs", "events", "batches", "decisions")
 
@@ -131,13 +132,29 @@ def _results(seeds: Iterable[int], live_one: "partial[Result]", jobs: int) -> It
     if jobs == 1:
         yield from map(live_one, seeds)
         return
-    with ProcessPoolExecutor(jobs, initializer=_end_when_interrupted) as pool:
-        yield from pool.map(live_one, seeds)
+    pool = ProcessPoolExecutor(jobs)
+    try:
+        with _uninterrupted():
+            lived = [pool.submit(live_one, seed) for seed in seeds]
+        for each in lived:
+            yield each.result()
+    except BaseException:
+        for worker in active_children():
+            worker.terminate()
+        raise
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _end_when_interrupted() -> None:
-    """A worker says nothing when it is interrupted: whoever started it does."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Workers that are made here are deaf to the SIGINT that a terminal sends to them as well: whoever made them ends
+    them. A pool whose workers end by themselves while what waits is being cancelled prints a trace."""
+    heard = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, heard)
 
 
 def _show(tally: _Tally) -> None:

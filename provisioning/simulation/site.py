@@ -9,6 +9,7 @@ from provisioning.simulation.building import Building
 from provisioning.simulation.disk import Disk
 from provisioning.simulation.gear import Gear
 from provisioning.simulation.happenings import Commanded, Drawing
+from provisioning.simulation.name import Name
 from provisioning.simulation.outlet import Outlet
 from provisioning.simulation.station import ChargingStation
 from provisioning.simulation.surroundings import Surroundings
@@ -19,6 +20,8 @@ from shared.facilities import Station as Configured
 
 PPM_MAX = 50
 STANDINGS_EVERY_MS = 900_000
+BACK_OFF_MS = 400_000
+"""Some stations wait longer and longer before they dial again."""
 
 
 class Site:
@@ -35,6 +38,8 @@ class Site:
         disk = Disk(settings.facility_id, f"{settings.facility_id}-log-1")
         self.box = Box(around, settings.facility_id, disk, self.clock)
         self.link = BoxLink(around, self.box, self.wire)
+        self.name = Name()
+        self.name.join(self.link)
         self.gear = {x.lane_id: Gear(around, self.box, x.lane_id) for x in settings.lanes}
         self.stations = {s.station_id: self._station(around, s) for s in settings.stations}
         self._around = around
@@ -85,8 +90,9 @@ class Site:
         return ChargingStation(around, self.box, configured, outlet)
 
     def _drawing(self) -> None:
-        total_w = sum(s.outlet.may_draw_w() for s in self.stations.values())
-        self._around.auditor.tell(Drawing(self.facility_id, self._around.universe.now_ms, total_w))
+        outlets = [s.outlet for s in self.stations.values()]
+        total_w, cars_w = sum(x.may_draw_w() for x in outlets), sum(x.car_may_draw_w() for x in outlets)
+        self._around.auditor.tell(Drawing(self.facility_id, self._around.universe.now_ms, total_w, cars_w))
 
     def _obey(self, setpoint: Setpoint) -> None:
         match setpoint:
@@ -100,5 +106,7 @@ class Site:
     def _started(self) -> None:
         for gear in self.gear.values():
             gear.report()
+        universe = self._around.universe
         for station in self.stations.values():
-            self._around.universe.after(self._around.universe.between(1_000, 20_000), station.connect)
+            longest_ms = BACK_OFF_MS if universe.chance(0.4) else 20_000
+            universe.after(universe.between(1_000, longest_ms), station.connect)

@@ -1,7 +1,7 @@
 """Sessions and charging as the cloud's tables keep them. A model of ``cloud/sessions/projection.py``: the fold of a
 batch is the cloud's own (``charging_changes``), the merge into what is held is what its SQL says."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -28,6 +28,23 @@ class Source:
     facility_id: str
     log_id: str
     zone: str
+
+
+def park_unknown(transaction: Transaction, log_id: str, batch: Sequence[Told]) -> list[Told]:
+    """Set aside how a stay ended of which the cloud never heard that it began: that stood in a former log, and neither
+    the cloud nor the box has it any more. All the others go on."""
+    begun = {told.event.session_id for told in batch if isinstance(told.event, VehicleEntered)}
+    known = []
+    for told in batch:
+        if isinstance(told.event, VehicleExited) and not _begun(transaction, told.event.session_id, begun):
+            transaction.put("parked", (log_id, told.seq), told)
+        else:
+            known.append(told)
+    return known
+
+
+def _begun(transaction: Transaction, session_id: str, now: Collection[str]) -> bool:
+    return session_id in now or transaction.get("parking", session_id) is not None
 
 
 def project(transaction: Transaction, source: Source, batch: Sequence[Told]) -> None:

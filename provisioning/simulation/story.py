@@ -4,6 +4,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from provisioning.simulation import elder
 from provisioning.simulation.auditor import Book, Subject
 from provisioning.simulation.books import BOOKS
 from provisioning.simulation.breaking import Fault, strikes
@@ -83,13 +84,17 @@ def _heal(world: World) -> None:
     for site in world.sites:
         site.box.doom = None
         site.box.start()
+        for other in site.name.links[1:]:
+            elder.switch_off(site, other)
         site.wire.quality = Quality(delay_ms=site.wire.quality.delay_ms)
         mend(universe, site)
         for gear in site.gear.values():
             gear.recover()
         for station in site.stations.values():
             station.connect()
+    world.provider.mend()
     universe.run_until(universe.now_ms + HEALING_MS)
+    world.provider.tell_again(world.headquarters.restored_to_ms)
     for site in world.sites:
         site.box.frozen = True
     universe.run_until(universe.now_ms + DRAINING_MS)
@@ -98,10 +103,12 @@ def _heal(world: World) -> None:
 
 def _waiting(world: World) -> list[str]:
     """What should have come to an end."""
-    waiting = []
+    waiting = [f"the job {' '.join(job)} is not done" for job in world.headquarters.tables.all("jobs")]
     for site, link in zip(world.sites, world.links, strict=True):
         head = site.box.disk.head
-        if site.link.sender.acked != head:
+        if site.link.gap:
+            world.counts["logs with a gap"] += 1
+        elif site.link.sender.acked != head:
             waiting.append(f"{site.facility_id} has {head} entries and {site.link.sender.acked} acknowledged")
         version = world.headquarters.tables.decisions.version
         if link.sender.acked != version:

@@ -43,8 +43,15 @@ class Universe:
         return self.random.random() < share
 
     def between(self, low: int, high: int) -> int:
-        """Any whole number of the stretch, ends included."""
-        return self.random.randint(low, high)
+        """Any whole number of the stretch, ends included: as ``randint`` draws it, which takes thrice as long."""
+        size, draw = high - low + 1, self.random.getrandbits
+        if size < 1:
+            raise ValueError(f"nothing lies between {low} and {high}")
+        bits = size.bit_length()
+        above = draw(bits)
+        while above >= size:
+            above = draw(bits)
+        return low + above
 
     def wait_ms(self, mean_ms: float) -> int:
         """How long until the next of things that come by chance, ``mean_ms`` apart."""

@@ -10,12 +10,12 @@ from typing import TypeVar
 
 from provisioning.simulation.universe import Universe
 from shared.sync import Ack, Batch
-from shared.wire import decode, encode
+from shared.wire import Notice, decode, encode
 
 SAMPLED = 200
 """One message in so many goes through bytes."""
 
-M = TypeVar("M", Batch, Ack)
+M = TypeVar("M", Batch, Ack, Notice)
 
 
 @dataclass(slots=True)

@@ -9,15 +9,17 @@ from edge.rules.state_power import Promises
 from provisioning.simulation import place
 from provisioning.simulation.auditor import Auditor, Book, Subject
 from provisioning.simulation.cloud_link import CloudLink
-from provisioning.simulation.happenings import Charged, Settled
+from provisioning.simulation.happenings import Settled
 from provisioning.simulation.headquarters import Headquarters
+from provisioning.simulation.paying.cashier import Cashier
+from provisioning.simulation.paying.provider import Provider
+from provisioning.simulation.paying.settled import cards_settled, charged
 from provisioning.simulation.people import Person, people
 from provisioning.simulation.scenario import DAY_MS, Scenario
 from provisioning.simulation.site import Site
 from provisioning.simulation.surroundings import Surroundings
 from provisioning.simulation.universe import Universe
 from shared.decisions import FacilityConfigured, TariffPublished
-from shared.events import Entry
 
 
 class World:
@@ -38,6 +40,9 @@ class World:
         self.sites = [Site(self.around, each) for each in settings]
         self.links = [self._join(site) for site in self.sites]
         self.people: list[Person] = people(self.universe)
+        self.provider = Provider(self.around)
+        self.cashier = Cashier(self.around, self.headquarters, self.provider)
+        self.headquarters.tables.rows["cards"] = {p.customer_id: "card-1" for p in self.people if p.right_id}
         self._wire_headquarters()
         self._publish_beginnings()
 
@@ -55,8 +60,8 @@ class World:
         return hours * 3_600_000 / self.scenario.pace
 
     def _join(self, site: Site) -> CloudLink:
-        link = CloudLink(self.around, self.headquarters, site.link, site.wire)
-        site.link.to_events = lambda batch: link.hear_events(site.facility_id, batch)
+        link = CloudLink(self.around, self.headquarters, site)
+        site.link.to_events = link.hear_events
         site.link.to_acks = link.hear_ack
         site.link.says_online = link.hear_presence
         return link
@@ -68,7 +73,7 @@ class World:
 
         def start_over() -> None:
             for link in self.links:
-                link.start_over()
+                link.begin()
 
         def crashed() -> None:
             self.universe.after(self.universe.between(1_000, 300_000), came_back)
@@ -76,6 +81,7 @@ class World:
         def came_back() -> None:
             self.headquarters.up = True
             start_over()
+            self.cashier.start_over()
 
         self.headquarters.on_decided = decided
         self.headquarters.on_restored.append(start_over)
@@ -92,18 +98,19 @@ class World:
     def last_look(self, waiting: list[str]) -> None:
         """All tables, for the auditor, when everything had its time."""
         tables = self.headquarters.tables
-        charges = [
-            Charged(c.session_id, c.total_cents, c.paid_cents, c.owed_cents <= 0)
-            for c in tables.all("charges").values()
-        ]
-        transfers = {name: sum(p.amount_cents for p in booked) for name, booked in tables.all("transfers").items()}
+        charges = charged(tables)
+        transfers = {
+            name: sum(p.amount_cents for p in booked.postings) for name, booked in tables.all("transfers").items()
+        }
         self.counts["charges"] = len(charges)
         self.counts["late or unbilled transactions"] = len(tables.all("findings"))
         decisions = {site.facility_id: site.box.disk.decisions.decisions() for site in self.sites}
         rebuilt = {site.facility_id: _same(site) for site in self.sites}
+        self.auditor.tell(cards_settled(tables))
         self.auditor.tell(
             Settled(
                 events=tables.events,
+                held=tables.held,
                 charges=charges,
                 transfers=transfers,
                 decisions=decisions,
@@ -111,10 +118,10 @@ class World:
                 waiting=waiting,
             )
         )
-        self._count([entry for entries in tables.events.values() for entry in entries])
+        kept = Counter(entry.type for entries in tables.events.values() for entry in entries)
+        self._count(tables.gone + kept)
 
-    def _count(self, entries: list[Entry]) -> None:
-        kinds = Counter(entry.type for entry in entries)
+    def _count(self, kinds: Counter[str]) -> None:
         self.counts["entries"] = kinds["VehicleEntered"]
         self.counts["sessions"] = kinds["VehicleExited"]
         self.counts["charging transactions"] = kinds["TransactionStarted"]
@@ -123,8 +130,13 @@ class World:
 
 
 def _same(site: Site) -> bool:
-    """Whether the booked part of the living state is what the log tells from its first entry."""
-    living, told = site.box.state, site.box.disk.replay()
+    """Whether the booked part of the living state is what the log tells from its first entry, and from its newest
+    snapshot on."""
+    disk = site.box.disk
+    return all(_same_as(site.box.state, told) for told in (disk.replay(), disk.rebuild()))
+
+
+def _same_as(living: FacilityState, told: FacilityState) -> bool:
     booked = (
         "head",
         "requests",

@@ -91,11 +91,6 @@ class Webhooks:
             [event_id, endpoint_id, self._real_s() + delay_real_s],
         )
 
-    @property
-    def outstanding(self) -> int:
-        """How many deliveries are still to be made."""
-        return int(self._db.execute("SELECT count(*) FROM deliveries").fetchone()[0])
-
     async def deliver_forever(self) -> None:
         """Send what is due, ``AT_ONCE`` at a time, until cancelled."""
         async with httpx.AsyncClient(timeout=TIMEOUT_REAL_S, trust_env=False) as client, asyncio.TaskGroup() as tasks:

@@ -256,7 +256,7 @@ class Entry(Frozen):
 
 def entry(seq: int, at_ms: int, event: Event) -> Entry:
     """Number an event. The body leaves out what has its default and what the entry says already."""
-    body = event.model_dump(mode="json", exclude={"type"}, exclude_defaults=True)
+    body = event.model_dump(mode="json", exclude_defaults=True)
     return Entry(seq=seq, at_ms=at_ms, type=event.type, body=body)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-BATCH_ROWS = 10_000
+BATCH_ROWS = 16_000
 
 
 def copy_out(url: str, folder: Path, tables: Iterable[str]) -> None:

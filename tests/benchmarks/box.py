@@ -46,7 +46,8 @@ def account(number: int) -> Right:
 
 
 def fill(folder: Path, site: Facility, rights: Sequence[Right], parked: Sequence[Right] = ()) -> None:
-    """Make the data folder of a daemon that knows ``rights`` and has the cars of ``parked`` inside."""
+    """Make the data folder of a daemon that knows ``rights`` and the stations, which it told their limits before, and
+    has the cars of ``parked`` inside."""
     decided = [FacilityConfigured(facility=site), *(TariffPublished(tariff=t) for t in tariffs())]
     decided += [RightAssigned(right=r) for r in rights]
     store = Store(folder / "data", site.facility_id)
@@ -54,6 +55,7 @@ def fill(folder: Path, site: Facility, rights: Sequence[Right], parked: Sequence
         entries = [SyncEntry(position=n, body=d.model_dump(mode="json")) for n, d in enumerate(decided, 1)]
         store.apply_decisions("hq-1", entries, len(entries))
         lived = Site(site, now_ms=round(time.time() * 1_000) - HOUR_MS, state=rules.new_state(store.log_id))
+        lived.connect(*(station.station_id for station in site.stations))
         for holder in parked:
             lived.drive_through("in-1", holder.vehicles[0].plate, holder)
         written = zip(lived.events, lived.event_times, strict=True)

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 import pytest
 import stripe
@@ -14,6 +15,7 @@ from cloud.gateway import (
     GatewayUnavailable,
     PaymentOrder,
     PaymentStatus,
+    RefundOutcome,
     RefundStatus,
     payment_outcome,
 )
@@ -114,6 +116,18 @@ async def test_a_refund_gives_back_and_more_than_is_left_is_refused(gateway: Gat
     assert await gateway.refund(f"refund-{ada}-1", gateway_payment_id=intent, amount_cents=1_000) == done
     with pytest.raises(GatewayRefused, match="greater than unrefunded amount"):
         await gateway.refund(f"refund-{ada}-2", gateway_payment_id=intent, amount_cents=241)
+
+
+async def test_what_became_of_a_refund_is_found_by_our_id_or_by_stripes(gateway: Gateway, base: str, ada: str) -> None:
+    paid = await gateway.pay(order(ada, saved(base, ada, "pm_card_visa")))
+    intent = paid.gateway_payment_id or ""
+    done = await gateway.refund(f"refund-{ada}-1", gateway_payment_id=intent, amount_cents=1_000)
+    by_hand = client(base).v1.refunds.create({"payment_intent": intent, "amount": 40})
+    find = partial(gateway.find_refund, gateway_payment_id=intent)
+    assert await find(f"refund-{ada}-1", gateway_refund_id=None) == done
+    found = await find("refund-of-nobody", gateway_refund_id=by_hand.id)
+    assert found == RefundOutcome(RefundStatus.SUCCEEDED, by_hand.id, None, 40)
+    assert await find("refund-of-nobody", gateway_refund_id=None) is None
 
 
 async def test_a_card_that_is_not_there_is_refused(gateway: Gateway, ada: str) -> None:

@@ -54,6 +54,7 @@ async def test_every_facility_shows_its_lags_ages_and_parked_events(api: Api, en
     found = figures((await api.raw("GET", "/metrics", as_=None)).text)
     assert found["easypark_facility_online/here"] == 1
     assert found["easypark_facility_events_behind/here"] == 10
+    assert found["easypark_facility_logs/here"] == 1
     assert found["easypark_facility_decisions_behind/here"] == 2
     assert found["easypark_parked_events/here"] == 1
     assert 90 <= found["easypark_facility_log_age_seconds/here"] < 120, "of the oldest event that is kept"

@@ -12,7 +12,8 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.edge.ocpp.samples import least, schema
-from tests.edge.stations_kit import Site, until
+from tests.edge.stations_kit import Site
+from tests.waiting import until
 
 ACTIONS = (
     "Authorize",

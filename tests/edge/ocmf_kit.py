@@ -24,7 +24,12 @@ class Meter:
 
     def says(self, *readings: dict[str, Any], **about: Any) -> str:
         """An OCMF text; of ``about`` goes into the signature's part what it has."""
-        payload = json.dumps({"FV": "1.0", "GI": "Acme", "PG": "T1", "MS": "M|1", "RD": list(readings)})
+        return self.signs(
+            json.dumps({"FV": "1.0", "GI": "Acme", "PG": "T1", "MS": "M|1", "RD": list(readings)}), **about
+        )
+
+    def signs(self, payload: str, **about: Any) -> str:
+        """As ``says``, of a payload that need not be one."""
         signature = self._key.sign(payload.encode(), ec.ECDSA(hashes.SHA256()))
         coded = base64.b64encode(signature).decode() if about.get("SE") == "base64" else signature.hex()
         return f"OCMF|{payload}|{json.dumps({'SA': self._algorithm, **about, 'SD': coded})}"

@@ -16,7 +16,6 @@ from shared.clock import Clock, Timeline
 from shared.facilities import ChargerLevel, ConnectorType, Evse, Facility, Lane, LaneDirection, Space, Station
 
 PASSWORD = "correct horse battery"
-PATIENCE_REAL_S = 5.0
 STANDING = Clock(Timeline(0.0, 1_700_000_000_000, 1.0), lambda: 0.0)
 
 
@@ -72,13 +71,6 @@ class Recorder:
 
     def of(self, kind: type, station_id: str = "dc-1") -> list[Any]:
         return [x for x in self.seen if isinstance(x, kind) and x.station_id == station_id]
-
-
-async def until(condition: Callable[[], object], real_s: float = PATIENCE_REAL_S) -> None:
-    """Wait until something has come about; fails when it does not."""
-    async with asyncio.timeout(real_s):
-        while not condition():  # noqa: ASYNC110  (what is waited for is in another part's hands)
-            await asyncio.sleep(0.005)
 
 
 async def no_matches(_token: str) -> Matches:

@@ -1,5 +1,6 @@
 """Copies of a facility's file: made while it is written, verified, and only a few kept."""
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -103,17 +104,17 @@ def test_nothing_to_copy_is_told(tmp_path: Path) -> None:
 def test_a_copy_is_restored_onto_an_empty_box_and_never_over_a_file(store: Store, tmp_path: Path) -> None:
     write(store, 10)
     path = copy(tmp_path)
-    assert restore(path, tmp_path / "new").head == 10
+    assert restore(path, tmp_path / "new", facility_id="boston").head == 10
     assert verify(tmp_path / "new" / FILE_NAME).log_id == store.log_id
     with pytest.raises(BackupError, match="exists: move it away first"):
-        restore(path, tmp_path / "new")
+        restore(path, tmp_path / "new", facility_id="boston")
 
 
 def test_a_copy_that_is_not_sound_is_not_restored(store: Store, tmp_path: Path) -> None:
     path = copy(tmp_path)
     path.write_bytes(path.read_bytes()[:5_000])
     with pytest.raises(BackupError):
-        restore(path, tmp_path / "new")
+        restore(path, tmp_path / "new", facility_id="boston")
     assert not (tmp_path / "new").exists()
 
 
@@ -123,7 +124,45 @@ def test_what_lets_stations_in_goes_with_the_copy_and_comes_back_with_it(store: 
     path = copy(tmp_path)
     keys.write_text('{"later": 1}')
     copy(tmp_path, now_ms=NOW_MS + 1_000)
-    restore(path, tmp_path / "new")
+    restore(path, tmp_path / "new", facility_id="boston")
     restored = tmp_path / "new" / "station-keys.json"
     assert restored.read_text() == '{"later": 1}', "the newest keys are those that stations have by now"
     assert restored.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_of_another_facility_is_not_restored(store: Store, tmp_path: Path) -> None:
+    path = copy(tmp_path)
+    with pytest.raises(BackupError, match="is of facility 'boston', the configuration is of 'new-york'"):
+        restore(path, tmp_path / "new", facility_id="new-york")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_copy_does_not_take_the_last_of_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("edge.backup._ROOM_LEFT_BYTES", 1 << 60)
+    with pytest.raises(BackupError, match="make room, or choose another disk"):
+        copy(tmp_path)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_copy_that_fails_leaves_nothing_lying_about(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(path: Path) -> None:
+        path.with_name(f"{path.name}-journal").touch()
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr("edge.backup.verify", fails)
+    with pytest.raises(BackupError, match="disk is full"):
+        copy(tmp_path)
+    assert list((tmp_path / "backups").iterdir()) == []
+
+
+@pytest.mark.usefixtures("store")
+def test_one_copy_is_made_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "backups").mkdir()
+    partial = tmp_path / "backups" / "facility-now.db.partial"
+    partial.touch()
+    held = os.open(tmp_path / "backups", os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(BackupError, match="another copy is being made"):
+        copy(tmp_path)
+    assert partial.exists()
+    os.close(held)

@@ -14,8 +14,9 @@ from hardware.simulator.ocpp_client import install_fast_validators
 from hardware.simulator.stations import Login, SimulatedStation
 from shared.clock import MINUTE_MS
 from shared.events import ChargingStateChanged, LimitAnswered, TransactionEnded, TransactionFlagged
-from tests.edge.stations_kit import PASSWORD, running, until
+from tests.edge.stations_kit import PASSWORD, running
 from tests.edge.test_stations_v16_simulated import LivingRules
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 CAR = Car(capacity_wh=60_000, stored_wh=53_800, wanted_wh=54_000, max_w=11_000, owner="ANNSCAR")

@@ -37,6 +37,7 @@ from shared.mqtt import MqttClient
 from shared.sync import SyncEntry
 from shared.wire import Channel, decode, encode, topic
 from tests.builders import facility
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 SITE = facility(11_000)
@@ -149,12 +150,6 @@ async def hq(broker: Broker) -> AsyncIterator[Hq]:
     async with hq.client:
         await until(lambda: hq.client.connected)
         yield hq
-
-
-async def until(holds: Callable[[], object], timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not holds():  # noqa: ASYNC110 - what is waited for comes over the network
-            await asyncio.sleep(0.01)
 
 
 def asked(box: Box, command: dict[str, object] = OPEN, command_id: str = "c-1") -> CommandRequest:

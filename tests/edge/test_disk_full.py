@@ -25,6 +25,7 @@ from shared.clock import Clock, Timeline
 from shared.devices import Arm, Loop, LoopChanged, PlateRead
 from shared.events import DaemonStarted, VehicleEntered, VehicleExited, entry, parse_event
 from tests.builders import NINE_MS, facility, tariffs
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 KNOWLEDGE = Knowledge(facility(regular=5), tariffs())
@@ -140,12 +141,6 @@ def exhaust(store: Store, disk: Disk) -> None:
     assert has_no_room(refused.value)
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
-        while not holds():  # noqa: ASYNC110 - a disk has no event
-            await asyncio.sleep(0.01)
-
-
 def make_full(life: Life, store: Store, disk: Disk) -> None:
     """Entries that the rules did not write stand in the log now; the state goes on after them."""
     exhaust(store, disk)
@@ -180,7 +175,7 @@ async def test_what_was_missed_comes_down_to_the_last_level(life: Life, store: S
 
 async def test_who_left_meanwhile_pays_until_he_left(life: Life, store: Store, disk: Disk) -> None:
     life.drive_in("A1")
-    await until(lambda: bool(life.runtime.state.sessions))
+    await life.runtime.submit(QuoteAsked("s"))  # after all of it: the test writes next, where the runtime did
     life.now_s += 1
     make_full(life, store, disk)
     life.runtime.learn(KNOWLEDGE)

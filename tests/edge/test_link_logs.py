@@ -1,13 +1,18 @@
 """Which log the link sends: former ones first and whole, and what it says when the two ends do not fit together."""
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
+from edge.link_logs import LogOrder
 from edge.logbook import CLOUD_UPTO, Snapshot
 from edge.store import Store
 from provisioning.local.broker import Broker
 from shared.sync import Batch, SyncEntry
 from shared.wire import Channel
-from tests.edge.test_link import Cloud, broker, cloud, link_to, positions, running, store, until, write
+from tests.edge.link_kit import Cloud, broker, cloud, link_to, positions, running, store, write
+from tests.waiting import until
 
 __all__ = ["broker", "cloud", "store"]
 pytestmark = pytest.mark.anyio
@@ -36,6 +41,19 @@ async def test_a_former_log_goes_up_whole_before_the_present_one(broker: Broker,
     assert logs == sorted(logs, key=[former, store.log_id].index)
     assert {batch.sent_by for batch in cloud.batches if batch.log_id == former} == {store.log_id}
     assert [former.drained for former in store.closed_logs] == [True]
+
+
+async def test_what_was_said_of_a_former_log_on_the_connection_before_counts_no_more(store: Store) -> None:
+    write(store, 1)
+    begin_anew(store)
+    logs = LogOrder(store)
+    former = logs.former()
+    assert former is not None
+    writing = asyncio.create_task(logs.held(former))
+    await asyncio.sleep(0)
+    logs.ask_anew()
+    await writing
+    assert logs.former() == replace(former, drained=True)
 
 
 async def test_what_the_cloud_has_of_a_former_log_is_not_sent_again(broker: Broker, store: Store, cloud: Cloud) -> None:
@@ -99,6 +117,27 @@ async def test_a_former_log_of_which_the_cloud_holds_more_is_done(broker: Broker
     assert len(cloud.held[former]) == 50
 
 
+async def test_a_former_log_with_a_gap_is_passed_over_and_kept_for_a_cloud_that_can_take_the_rest(
+    broker: Broker, store: Store, cloud: Cloud
+) -> None:
+    write(store, 10)
+    store.save_snapshot(10, "rules", '{"head":10}')
+    store.log.trim(6)
+    former = begin_anew(store)
+    write(store, 1)
+    hold(cloud, former, 3)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 1)
+        assert "entries 4 to 6 are in neither" in str(link.view().problem)
+        assert [log.drained for log in store.closed_logs] == [False]
+        hold(cloud, former, 7)
+    async with running(link_to(broker, store)) as link:
+        await until(lambda: link.view().acked == 1)
+        assert link.view().problem is None
+    assert [e.position for e in cloud.held[former]] == list(range(1, 11))
+    assert [log.drained for log in store.closed_logs] == [True]
+
+
 async def test_a_cloud_that_lost_what_is_not_kept_here_is_told_and_nothing_is_sent_with_a_gap(
     broker: Broker, store: Store, cloud: Cloud
 ) -> None:
@@ -120,7 +159,7 @@ async def test_a_cloud_that_lost_what_is_not_kept_here_is_told_and_nothing_is_se
 async def test_it_goes_on_when_a_newer_backup_of_the_cloud_closes_the_gap(
     broker: Broker, store: Store, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("edge.link.RESEND_REAL_MS", 100)
+    monkeypatch.setattr("edge.link_up.RESEND_REAL_MS", 100)
     write(store, 10)
     store.save_snapshot(10, "rules", '{"head":10}')
     store.log.trim(6)

@@ -17,6 +17,7 @@ METER, OTHER = Meter(), Meter()
 DER, PEM = serialization.Encoding.DER, serialization.Encoding.PEM
 SPKI = serialization.PublicFormat.SubjectPublicKeyInfo
 POINT = serialization.PublicFormat.UncompressedPoint
+DEEP = "[" * 50_000
 
 
 def verdict(text: str, *known: str, key: str = "", register_wh: int | None = 1_000) -> Verdict:
@@ -136,15 +137,30 @@ def test_a_signature_may_be_in_base64():
         "OCMF|{}|[]",
         "AA==",
         "é",
+        f"OCMF|{{}}|{DEEP}",
     ],
 )
 def test_what_is_no_ocmf_is_kept_and_not_verified(text: str):
     assert verdict(text, METER.key).outcome == "UNVERIFIED"
 
 
-@pytest.mark.parametrize("readings", [[], [7], [{"RU": "kWh"}], [reading("much")], [reading(None)], [reading(10**400)]])
-def test_signed_data_without_a_register_proves_none(readings: list[Any]):
-    assert verdict(METER.says(*readings), key=METER.key).outcome in ("UNVERIFIED", "BROKEN")
+def test_half_a_letter_was_signed_by_nobody():
+    assert verdict(METER.reads(1_000).replace("Acme", "\ud800"), key=METER.key).outcome == "BROKEN"
+
+
+@pytest.mark.parametrize("value", ["much", None, "NaN", "-Infinity", 10**400, "1E99999", "-1E999999999"])
+def test_signed_data_without_a_register_that_a_meter_can_have_proves_none(value: object):
+    assert verdict(METER.says(reading(value)), key=METER.key).reason == "its OCMF has no readable register"
+
+
+@pytest.mark.parametrize("payload", ["", "{}", "[]", '{"RD": [7]}', DEEP])
+def test_signed_data_without_readings_proves_none(payload: str):
+    assert verdict(METER.signs(payload), key=METER.key).reason == "its OCMF has no readable register"
+
+
+def test_signed_data_without_a_register_of_energy_taken_proves_none():
+    for readings in ([], [{"RV": 1}], [reading(1, RI="1-b:2.8.0")]):
+        assert verdict(METER.says(*readings), key=METER.key).reason == "signed are [] Wh, told are 1000 Wh"
 
 
 def test_one_text_may_hold_the_beginning_and_the_end_and_leave_out_what_stays():
@@ -164,19 +180,20 @@ def test_a_message_is_worth_as_much_as_the_worst_value_in_it():
 
 
 def test_the_text_of_1_6_may_be_the_fields_of_2_0_1_as_json():
+    signed = METER.reads(1_000)
     fields = {
-        "signedMeterData": base64_of(METER.reads(1_000).encode()),
+        "signedMeterData": base64_of(signed.encode()),
         "encodingMethod": "OCMF",
         "publicKey": METER.key,
     }
     for text, found in (
         (json.dumps(fields), SignedValue(fields["signedMeterData"], "OCMF", METER.key)),
-        (METER.reads(1_000), SignedValue(METER.reads(1_000))),
+        (signed, SignedValue(signed)),
         ("[1]", SignedValue("[1]")),
+        (DEEP, SignedValue(DEEP)),
     ):
         sampled = [{"value": text, "format": "SignedData"}, {"value": "7"}]
-        (told,) = of_v16({"meterValue": [{"timestamp": "", "sampledValue": sampled}]})
-        assert (told.encoding, told.public_key) == (found.encoding, found.public_key)
+        assert of_v16({"meterValue": [{"timestamp": "", "sampledValue": sampled}]}) == (found,)
     sampled_value = [{"value": 1, "signedMeterValue": fields}, {"value": 2}]
     assert of_v201({"meterValue": [{"sampledValue": sampled_value}]}) == (
         SignedValue(fields["signedMeterData"], "OCMF", METER.key),

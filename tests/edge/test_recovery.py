@@ -1,5 +1,6 @@
 """Whatever became of the file, the daemon opens a store it can work on, and says what is not known any more."""
 
+import errno
 import shutil
 import sqlite3
 from contextlib import closing
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edge.backup import back_up
-from edge.database import FILE_NAME
+from edge.database import FILE_NAME, StoreError
 from edge.logbook import CLOUD_UPTO
 from edge.rebuild import FACILITY_RULES, Rebuilder
 from edge.recovery import SUSPECT, open_store, suspect_damage
@@ -285,3 +286,71 @@ def test_after_damage_was_met_the_next_start_looks_at_every_page(box: Box, monke
     [lost] = of(box.events(), DataLost)
     assert lost.upto is not None
     assert 0 < lost.upto - lost.after < 100
+
+
+# What SQLite itself takes for sound.
+
+
+def test_a_file_without_a_byte_is_not_a_new_one_where_there_is_a_copy(box: Box) -> None:
+    box.live("A1")
+    box.back_up()
+    box.file.write_bytes(b"")
+    assert set(box.state().session_of_plate) == {"A1"}
+    [recovered] = of(box.events(), DataRecovered)
+    assert recovered.source.startswith("copy facility-")
+
+
+@pytest.mark.parametrize("table", ["log", "decisions"])
+def test_rows_that_are_not_what_was_written_are_damage_even_if_a_copy_has_them_too(box: Box, table: str) -> None:
+    box.live("A1", "B1", "C1")
+    with closing(box.open()) as store:
+        decided = RightAssigned(right=right("r1", "R1"))
+        store.apply_decisions("hq", [SyncEntry(position=1, body=decided.model_dump(mode="json"))], 1)
+    with closing(sqlite3.connect(box.file)) as db:
+        db.execute(f"UPDATE {table} SET body = substr(body, 1, 9) WHERE rowid = (SELECT max(rowid) FROM {table})")
+        db.commit()
+    box.back_up()
+    assert set(box.state().session_of_plate) >= {"A1", "B1"}
+    [recovered] = of(box.events(), DataRecovered)
+    assert recovered.source == "what could be read of the damaged file"
+
+
+def test_a_snapshot_that_cannot_be_read_is_no_reason_to_stay_shut(box: Box) -> None:
+    box.live("A1")
+    with closing(box.open()) as store:
+        store.save_snapshot(store.head, Rebuilder(FACILITY_RULES).fingerprint, '{"no": "state"}')
+    assert set(box.state().session_of_plate) == {"A1"}
+
+
+def test_of_a_file_that_was_cut_off_is_kept_what_is_left(box: Box) -> None:
+    log_id = box.live(*(f"A{n}" for n in range(200)), snapshot=False)
+    with box.file.open("r+b") as file:
+        file.truncate(box.file.stat().st_size // 2)
+    inside = set(box.state().session_of_plate)
+    assert "A0" in inside
+    assert "A199" not in inside
+    [recovered] = of(box.events(), DataRecovered)
+    assert (recovered.former_log_id, recovered.source) == (log_id, "what could be read of the damaged file")
+
+
+def test_what_cannot_be_a_file_is_said_in_one_line(box: Box) -> None:
+    box.file.mkdir(parents=True)
+    with pytest.raises(StoreError, match="must be a file that can be written"):
+        box.open()
+
+
+def test_a_full_disk_is_no_reason_to_take_less_than_the_copy(box: Box, monkeypatch: pytest.MonkeyPatch) -> None:
+    box.live("A1")
+    box.back_up()
+    damaged = b"garbage" * 10_000
+    box.file.write_bytes(damaged)
+
+    def no_room(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr("edge.recovery.shutil.copyfile", no_room)
+        with pytest.raises(StoreError, match="make room on its disk"):
+            box.open()
+    assert box.file.read_bytes() == damaged
+    assert set(box.state().session_of_plate) == {"A1"}, "once there is room"

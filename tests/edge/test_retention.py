@@ -10,28 +10,13 @@ from edge import retention
 from edge.config import Keeping
 from edge.logbook import LogBook, Snapshot
 from edge.rebuild import FACILITY_RULES, Rebuilder
-from edge.retention import Retention, removable
+from edge.retention import Retention
 from edge.store import Store
 from shared.clock import DAY_MS, Clock, Timeline
 from shared.events import DaemonStarted, entry
 
 pytestmark = pytest.mark.anyio
 NOW_MS = 100 * DAY_MS
-OLD, YOUNG = [(1, 5), (2, 6), (3, 7)], [(1, 5), (2, 60)]
-
-
-def test_old_entries_that_the_cloud_holds_may_go() -> None:
-    assert removable(OLD, acked=9, older_than_ms=10) == 3
-
-
-def test_an_entry_that_the_cloud_does_not_hold_stays() -> None:
-    assert removable(OLD, acked=2, older_than_ms=10) == 2
-    assert removable(OLD, acked=0, older_than_ms=None) is None
-
-
-def test_a_young_entry_stays_unless_the_disk_runs_short() -> None:
-    assert removable(YOUNG, acked=9, older_than_ms=10) == 1
-    assert removable(YOUNG, acked=9, older_than_ms=None) == 2
 
 
 @pytest.fixture

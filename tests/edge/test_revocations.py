@@ -98,6 +98,13 @@ def test_a_broken_list_is_named(tmp_path: Path, content: bytes):
         read(written(tmp_path, content), [])
 
 
+def test_a_list_of_a_version_that_does_not_exist_is_named(tmp_path: Path, ours: Authority):
+    version_2, version_6 = b"\x02\x01\x01", b"\x02\x01\x05"
+    content = ours.list_of(encoding=serialization.Encoding.DER).replace(version_2, version_6, 1)
+    with pytest.raises(ValueError, match="is no certificate revocation list: 5 is not a valid CRL version"):
+        read(written(tmp_path, content), [ours.file])
+
+
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path):
     with pytest.raises(FileNotFoundError):
         read(tmp_path / "none", [])

@@ -8,8 +8,8 @@ from edge import standings
 from edge.rules.facility import new_state
 from shared.decisions import PlateBlocked
 from shared.sync import SyncEntry
-from tests.edge.stations_kit import until
 from tests.edge.test_api import Rig, rig, store  # noqa: F401 - fixtures
+from tests.waiting import until
 
 
 def test_cars_that_came_in_are_looked_up_at_once_and_all_once_in_a_round() -> None:

@@ -15,7 +15,8 @@ from edge.station_calls import NoAnswer, StationAway
 from edge.stations import InvalidCall
 from shared.facilities import PowerSettings
 from tests.edge.charger_kit import BOOT, NOW, SHORT, charger, exchange, limit
-from tests.edge.stations_kit import Recorder, running, until
+from tests.edge.stations_kit import Recorder, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -182,10 +183,11 @@ async def test_when_a_limit_that_was_not_sent_cannot_be_booked_the_server_ends()
     async def live() -> None:
         async with running("dc-1", rules=rules) as site:
             site.server.send_limit(limit(1))
-            await asyncio.sleep(0.1)
+            await until(lambda: not site.server.listening.is_set())
 
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ExceptionGroup) as ended:
         await live()
+    assert ended.group_contains(OSError, match="disk full")
 
 
 async def test_a_call_that_nobody_waits_for_any_more_is_never_sent() -> None:

@@ -21,7 +21,8 @@ from edge.station_door import BEATS, Visitor
 from edge.station_guard import OFFENCE_POINTS, RECONNECTS, Guard
 from tests.edge.fuzzing import Fuzzer, good_one, torment
 from tests.edge.messages_kit import House, bearer, housed
-from tests.edge.stations_kit import running, until
+from tests.edge.stations_kit import running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 FRAMES = 60

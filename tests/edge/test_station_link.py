@@ -1,6 +1,7 @@
 """The law of one station's connection, over real sockets: what it says is durable before it is answered."""
 
 import asyncio
+import gc
 import json
 
 import pytest
@@ -18,14 +19,16 @@ from edge.rules.inputs import (
     AuthorizeAsked,
     BootReported,
     ConnectorReported,
+    LimitReplied,
     MeterReported,
     StationClosed,
     StationOpened,
     TransactionReported,
 )
 from edge.stations import Transport
-from tests.edge.charger_kit import BOOT, NOW, charger, exchange
-from tests.edge.stations_kit import Recorder, running, until
+from tests.edge.charger_kit import BOOT, NOW, SHORT, charger, exchange, goodbye, limit
+from tests.edge.stations_kit import Recorder, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 
@@ -140,3 +143,26 @@ async def test_every_frame_is_journalled_as_it_is_on_the_wire() -> None:
         await exchange(connection, '[2,"h",  "Heartbeat",{"customData":{"vendorId":"v","associated":1}}]')
     assert frames[0] == ("dc-1", "in", '[2,"h",  "Heartbeat",{"customData":{"vendorId":"v","associated":1}}]')
     assert frames[1][:2] == ("dc-1", "out")
+
+
+async def test_the_rules_hear_that_a_connection_ended_also_when_our_calls_could_not_go_on() -> None:
+    rules = Recorder(refuse=lambda given: isinstance(given, LimitReplied))
+    async with running("dc-1", rules=rules, transport=SHORT) as site, site.dial("dc-1") as connection:
+        await exchange(connection, BOOT)
+        site.server.send_limit(limit(1))
+        with pytest.raises(ConnectionClosed, match="calls cannot go on"):
+            await goodbye(connection)
+        await until(lambda: rules.of(StationClosed))
+
+
+async def test_a_station_that_boots_again_and_again_on_one_connection_is_greeted_once_at_a_time() -> None:
+    async with running("dc-1") as site, site.dial("dc-1") as connection:
+        for _ in range(30):
+            await exchange(connection, BOOT)
+        await until(lambda: len(greetings()) <= 1)
+
+
+def greetings() -> list[asyncio.Task[object]]:
+    """Those that are remembered, also when they are over."""
+    gc.collect()
+    return [x for x in gc.get_objects() if type(x) is asyncio.Task and "Greeting.run" in repr(x)]

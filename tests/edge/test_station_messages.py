@@ -10,7 +10,7 @@ import pytest
 from edge.ocpp.moments import written
 from tests.edge.messages_kit import House, Wire, housed
 from tests.edge.ocmf_kit import Meter
-from tests.edge.stations_kit import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 NOON_MS = int(time.time() * 1_000) - 3_600_000

@@ -10,7 +10,8 @@ from edge.rules.inputs import OrderReplied, OrderSetpoint, StationClosed
 from edge.rules.orders import AskTransaction, ClearCache, Order, ResetStation, StopCharging
 from shared.clock import Clock, Timeline
 from tests.edge.charger_kit import BOOT, SHORT, charger, exchange
-from tests.edge.stations_kit import Site, running, until
+from tests.edge.stations_kit import Site, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 NOW_MS = 1_700_000_000_000

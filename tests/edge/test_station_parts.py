@@ -11,8 +11,9 @@ from edge.ocpp.notes import Kind
 from edge.rules.inputs import LimitSetpoint, StationOpened
 from edge.rules.station_inputs import ListRoomTold
 from tests.edge.messages_kit import House, Told, Wire, housed
-from tests.edge.stations_kit import STANDING, Recorder, running, until
+from tests.edge.stations_kit import STANDING, Recorder, running
 from tests.edge.test_stations_v16 import BOOT, GOOD, Old
+from tests.waiting import until, until_told
 
 pytestmark = pytest.mark.anyio
 READ = {name: f"{name}!" for name in "ABCDE"}
@@ -60,9 +61,11 @@ async def come_up(house: House, wire: Wire, most: int, **declared: str) -> None:
     known = {f"DeviceDataCtrlr.ItemsPerMessage({action})": value for action, value in declared.items()}
     wire.answers["GetVariables"] = narrow(most, {**READ, **known, "ProfileStackLevel": "8"})
     await wire.boot()
-    async with asyncio.timeout(20):
-        while await value(house, "SmartChargingCtrlr.ProfileStackLevel") != "8":  # noqa: ASYNC110  (as in ``until``)
-            await asyncio.sleep(0.01)
+
+    async def taken_in() -> bool:
+        return await value(house, "SmartChargingCtrlr.ProfileStackLevel") == "8"
+
+    await until_told(taken_in)
 
 
 async def value(house: House, name: str) -> str | None:

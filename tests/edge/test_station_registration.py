@@ -9,7 +9,7 @@ import pytest
 from edge.rules.inputs import OrderSetpoint
 from edge.rules.orders import ClearCache
 from tests.edge.messages_kit import House, Wire, bearer, housed
-from tests.edge.stations_kit import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,8 @@ from edge.stations import Entrance, StationServer, Transport
 from shared.clock import REAL_TIME, Clock
 from tests.edge.certificate_kit import new_key, request, save_key, self_signed
 from tests.edge.messages_kit import Wire, bearer, housed
-from tests.edge.stations_kit import PASSWORD, Recorder, basic, facility, no_matches, until
+from tests.edge.stations_kit import PASSWORD, Recorder, basic, facility, no_matches
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 NOW = Clock(REAL_TIME, time.time)

@@ -11,7 +11,8 @@ from edge.rules.orders import StopCharging
 from edge.stations import Transport
 from shared.clock import HOUR_MS, Clock, Timeline
 from tests.edge.charger_kit import BOOT, exchange
-from tests.edge.stations_kit import running, until
+from tests.edge.stations_kit import running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

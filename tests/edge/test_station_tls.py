@@ -16,8 +16,9 @@ from edge import station_guard, stations
 from edge.station_handshake import FAILURES_REMEMBERED, SAY_AGAIN_REAL_S, Failures
 from edge.station_tls import why_failed
 from tests.edge.certificate_kit import self_signed, serial_of
-from tests.edge.stations_kit import PASSWORD, until
+from tests.edge.stations_kit import PASSWORD
 from tests.edge.test_station_security import Site, heartbeat, secured
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 FAILED = "a TLS handshake failed"
@@ -94,6 +95,24 @@ async def test_a_revoked_certificate_is_refused_and_who_is_connected_with_it_is_
         assert "its certificate was revoked" in [vars(x).get("reason") for x in caplog.records]
         async with site.dial("dc-1", shown=site.signed("dc-1")) as renewed:
             assert await heartbeat(renewed) == 3
+
+
+async def test_when_the_files_cannot_be_followed_any_more_the_server_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stations, "LOOK_AT_FILES_REAL_S", 0.02)
+
+    def fail() -> bool:
+        raise RuntimeError("nobody thought of that")
+
+    async def live() -> None:
+        async with secured(tmp_path) as site:
+            monkeypatch.setattr(site.tls, "look", fail)
+            await until(lambda: not site.server.listening.is_set())
+
+    with pytest.raises(ExceptionGroup) as ended:
+        await live()
+    assert ended.group_contains(RuntimeError, match="nobody thought of that")
 
 
 # Handshakes that fail.

@@ -16,7 +16,8 @@ from edge.rules.inputs import (
 )
 from edge.stations import Transport
 from tests.edge.charger_kit import BOOT, NOW, SHORT, charger, exchange, goodbye, limit
-from tests.edge.stations_kit import PASSWORD, Recorder, Site, basic, running, until
+from tests.edge.stations_kit import PASSWORD, Recorder, Site, basic, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

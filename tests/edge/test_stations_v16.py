@@ -17,7 +17,8 @@ from edge.stations import InvalidCall
 from shared.events import LimitAnswered, StationBooted, TransactionEnded, TransactionStarted
 from tests.builders import facility, right
 from tests.edge.rules.site import Site as Rules
-from tests.edge.stations_kit import STANDING, Recorder, Site, running, until
+from tests.edge.stations_kit import STANDING, Recorder, Site, running
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

@@ -16,8 +16,9 @@ from hardware.simulator.ocpp_client import install_fast_validators
 from hardware.simulator.stations import Login, SimulatedStation
 from shared.clock import Clock, Timeline
 from shared.events import ChargingStateChanged, EnergyMetered, LimitAnswered, TransactionEnded
-from tests.edge.stations_kit import PASSWORD, STANDING, running, until
+from tests.edge.stations_kit import PASSWORD, STANDING, running
 from tests.edge.test_stations_v16 import RealRules
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 

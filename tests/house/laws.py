@@ -95,13 +95,21 @@ def _starts_processes(path: Path) -> bool:
 
 
 def _may_simulate(path: Path, target: list[str]) -> bool:
-    """The simulation lives by the edge's rules and by the cloud's pure ones (with the row types that those take); its
-    auditor's books by neither."""
+    """The simulation lives by the edge's rules and by the cloud's pure ones (with the row types that those take, and
+    the gateway's words); its auditor's books by neither."""
     if path.parts[:2] != ("provisioning", "simulation") or path.parts[2] in ("books", "auditor.py", "happenings.py"):
         return False
     if target[0] == "edge":
         return target[1:2] == ["rules"]
-    return target[2:3] == ["rules"] or target[1:3] in (["billing", "pricing"], ["sessions", "store"])
+    return target[2:3] == ["rules"] or target[1:3] in _PURE_ENOUGH or target[1:2] == ["gateway"]
+
+
+_PURE_ENOUGH = [
+    *(["billing", name] for name in ("bills", "ledger", "payments", "pricing", "queries", "records", "refunding")),
+    ["link", "boxes"],
+    ["sessions", "store"],
+]
+"""Rooms of which the simulation takes rows, names and pure functions, never a statement."""
 
 
 def is_pure(path: Path) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from provisioning.local.broker import Broker
 from shared import mqtt
 from shared.broker_url import BrokerUrl
 from shared.mqtt import MqttClient, backoff_real_s
+from tests.waiting import until
 
 TOPIC = "easypark/1/00/boston/events"
 pytestmark = pytest.mark.anyio
@@ -31,12 +32,6 @@ async def client(broker: Broker) -> AsyncIterator[MqttClient]:
     async with MqttClient(broker.url(), client_id="one", subscriptions=[TOPIC]) as client:
         await until(lambda: client.connected)
         yield client
-
-
-async def until(holds: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not holds():  # noqa: ASYNC110 - what is waited for happens in another process
-            await asyncio.sleep(0.01)
 
 
 async def test_what_is_published_arrives(client: MqttClient) -> None:

@@ -47,7 +47,7 @@ def test_every_event_of_an_older_edge_means_something_here() -> None:
     lines = [to_line(e, 0) for e in decode(Batch, payload("events")).entries]
     told, refused = read(lines, KNOWN_TYPES)
     assert (len(told), refused) == (500, [])
-    assert len({t.event.type for t in told}) == 12
+    assert len({t.type for t in told}) == 12
 
 
 def test_the_log_of_an_older_edge_folds_into_a_state() -> None:

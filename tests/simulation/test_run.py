@@ -1,7 +1,12 @@
 """Many seeds in one run, by more than one process or cut short; what is printed is what a person goes on with."""
 
+import os
 import re
-from collections.abc import Iterator
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from subprocess import PIPE
 
 import pytest
 
@@ -39,3 +44,23 @@ def test_an_interrupted_run_says_what_it_did_not_live(
     monkeypatch.setattr(run, "_results", one_and_no_more)
     assert run.run(Wish(SHORT, seeds=5)) == INTERRUPTED
     assert "interrupted: 4 of 5 seeds were not lived to the end" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("interrupt", [os.killpg, os.kill], ids=["all its processes", "itself alone"])
+def test_a_command_that_is_interrupted_ends_its_workers_and_says_nothing_but_its_figures(
+    interrupt: Callable[[int, int], None],
+):
+    asked = ("simulate", "--seeds", "5000", "--facilities", "1", "--days", "0.2", "--jobs", "2")
+    command = (sys.executable, "-c", "import provisioning.cli as cli; raise SystemExit(cli.main())", *asked)
+    with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as running:
+        assert running.stderr is not None
+        shown = ""
+        while "] 1 of" not in shown:
+            shown += running.stderr.read(1) or pytest.fail(f"it ended by itself: {shown}")
+        interrupt(running.pid, signal.SIGINT)
+        told, more = running.communicate(timeout=120)
+    assert running.returncode == INTERRUPTED
+    assert "seeds were not lived to the end" in told
+    assert re.fullmatch(r"[\r\n\[\]#. 0-9ofseds]*", more)
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)

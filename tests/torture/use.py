@@ -5,7 +5,6 @@ from statistics import mean
 
 from edge.rules import facility as rules
 from edge.rules.books import sites
-from edge.rules.power import shares_w
 from shared.clock import SECOND_MS
 from shared.events import Entry
 from shared.facilities import Facility
@@ -23,7 +22,7 @@ def used_pct(
         while upcoming is not None and upcoming.at_ms <= at_ms:
             rules.apply(state, upcoming)
             upcoming = next(left, None)
-        rows = sites(state, site, shares_w(site))
+        rows = sites(state, site, at_ms)
         worst_w = {row.station_id: row.worst_w(at_ms, site.power.drift_s * SECOND_MS) for row in rows}
         awaited_w = {row.station_id: 0 if row.promises.fallback_w else row.share_w for row in rows if row.connected}
         promised_w.append(sum(worst_w.values()))

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 
 from cloud.dashboard.rules.overview import Concerns, FacilityNow, Presence, Tone
-from cloud.dashboard.rules.words import clock, count, zone_name
+from cloud.dashboard.rules.words import count, moment, zone_name
 from shared.events import (
     ChargingRefused,
     DaemonStarted,
+    DataLost,
+    DataRecovered,
     EntryAbandoned,
     EntryRefused,
     Event,
@@ -44,6 +46,8 @@ TOLD = (
     StationConnected,
     StationDisconnected,
     DaemonStarted,
+    DataRecovered,
+    DataLost,
 )
 """Meter readings, limits and grants are left out: they are many, and what they lead to is told."""
 
@@ -68,6 +72,11 @@ FAULTS = {
     "LOOP_DEAD": "a loop is dead",
     "BARRIER_DEAD": "the barrier does not answer",
 }
+CLOSED_LOGS = {
+    "DAMAGED": "its file was damaged",
+    "COPY": "its file is a copy of an older one",
+    "OUTRUN": "its file is older than what is held here",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,7 @@ class Told:
 
 def tell(event: Event) -> Told | None:
     """An event in words; None for one that is not worth telling."""
-    return _tell_of_lanes(event) or _tell_of_charging(event) or _tell_of_equipment(event)
+    return _tell_of_lanes(event) or _tell_of_charging(event) or _tell_of_equipment(event) or _tell_of_the_box(event)
 
 
 def _tell_of_lanes(event: Event) -> Told | None:
@@ -133,8 +142,21 @@ def _tell_of_equipment(event: Event) -> Told | None:
             return Told(f"Charging station {event.station_id} connected")
         case StationDisconnected():
             return Told(f"Charging station {event.station_id} lost its connection", Tone.ATTENTION)
+    return None
+
+
+def _tell_of_the_box(event: Event) -> Told | None:
+    match event:
         case DaemonStarted():
             return Told(f"The facility's computer started, version {event.version}")
+        case DataRecovered():
+            kept = f"; the damaged file is kept as {event.set_aside}" if event.set_aside else ""
+            why = CLOSED_LOGS.get(event.reason, event.reason)
+            return Told(f"The facility's computer began a new log: {why}. It had {event.source}{kept}", Tone.ALARM)
+        case DataLost():
+            upto = f"to {event.upto}" if event.upto else "onwards"
+            lost = f"Entries {event.after + 1} {upto} of log {event.former_log_id} are not known on site"
+            return Told(f"{lost}: count the cars", Tone.ALARM)
     return None
 
 
@@ -189,7 +211,7 @@ def tell_settlement(now: Settlement) -> Told:
     return Told(paid)
 
 
-def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns) -> tuple[Told, ...]:
+def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns, *, now_ms: int) -> tuple[Told, ...]:
     """What needs a person, the worst first, each with what to do or what is safe meanwhile. Empty: all is well.
 
     Says instants, not ages: it is read aloud when it changes, so it must not change every second."""
@@ -202,12 +224,13 @@ def tell_concerns(facilities: tuple[FacilityNow, ...], concerns: Concerns) -> tu
             found.append(Told(f"{text} {what}", Tone.ALARM))
     for facility in facilities:
         if facility.presence is Presence.AWAY and facility.heard_at_ms is not None:
-            heard = f"{clock(facility.heard_at_ms, facility.zone)} {zone_name(facility.heard_at_ms, facility.zone)}"
+            heard = moment(facility.heard_at_ms, facility.zone, now_ms=now_ms)
+            heard = f"{heard} {zone_name(facility.heard_at_ms, facility.zone)}"
             text = f"{facility.name} is away, last heard at {heard}. Its gates and chargers go on without us;"
             found.append(Told(f"{text} what happens there arrives when it is back.", Tone.ATTENTION))
     if concerns.parked_events:
         number = count(concerns.parked_events, "event", "events")
-        found.append(Told(f"{number} could not be taken in. Nothing is lost; see link.parked.", Tone.ATTENTION))
+        found.append(Told(f"{number} could not be taken in. Nothing is lost; see /api/v1/link/parked.", Tone.ATTENTION))
     if concerns.discrepancies:
         number = count(concerns.discrepancies, "amount", "amounts")
         text = f"{number} did not come out as expected: see /api/v1/discrepancies."

@@ -1,7 +1,8 @@
 """The grid connection, seen from the cables: what building and stations may draw together.
 
 A building does not ask before it draws more. What was promised until then may run out: so the stations are held
-against the least that it drew since the longest promise of now may have been made.
+against the least that its meter told since the longest promise of now may have been made, and where it told nothing in
+so long, against the most that the building may draw.
 """
 
 from collections import deque
@@ -9,7 +10,7 @@ from dataclasses import dataclass, field
 
 from provisioning.simulation.auditor import Hearing, Subject
 from provisioning.simulation.building import METERED_EVERY_MS, SILENT_S
-from provisioning.simulation.happenings import BuildingDrew, Drawing
+from provisioning.simulation.happenings import BuildingMetered, Drawing
 from shared.facilities import PowerSettings
 
 
@@ -17,7 +18,7 @@ from shared.facilities import PowerSettings
 class _Site:
     drawn_w: int = 0
     loads: deque[tuple[int, int]] = field(default_factory=deque)
-    """Since when it drew how much."""
+    """When its meter told of how much."""
 
 
 class GridBook:
@@ -28,29 +29,28 @@ class GridBook:
         self._sites = {name: _Site() for name in subject.facilities}
 
     def hears(self) -> Hearing:
-        return {Drawing: self._drawing, BuildingDrew: self._drew}
+        return {Drawing: self._drawing, BuildingMetered: self._metered}
 
     def _drawing(self, told: Drawing) -> None:
         self._sites[told.facility_id].drawn_w = told.total_w
         self._look(told.facility_id)
 
-    def _drew(self, told: BuildingDrew) -> None:
-        loads = self._sites[told.facility_id].loads
-        loads.append((self._subject.now_ms(), told.load_w))
-        since_ms = self._subject.now_ms() - _longest_ms(self._subject.facilities[told.facility_id].power)
-        while len(loads) > 1 and loads[1][0] <= since_ms:
-            loads.popleft()
+    def _metered(self, told: BuildingMetered) -> None:
+        self._sites[told.facility_id].loads.append((self._subject.now_ms(), told.load_w))
         self._look(told.facility_id)
 
     def _look(self, facility_id: str) -> None:
         power, site = self._subject.facilities[facility_id].power, self._sites[facility_id]
-        if power.building is None or not site.loads:
+        if power.building is None:
             return
-        least_w = min(load_w for _, load_w in site.loads)
+        since_ms = self._subject.now_ms() - _longest_ms(power)
+        while site.loads and site.loads[0][0] < since_ms:
+            site.loads.popleft()
+        least_w = min((load_w for _, load_w in site.loads), default=power.building.load_w_max)
         if least_w + site.drawn_w > power.building.grid_w:
             self._subject.fail(
-                f"{facility_id}: its stations may draw {site.drawn_w} W beside a building that drew {least_w} W at the"
-                f" least, of {power.building.grid_w} W"
+                f"{facility_id}: its stations may draw {site.drawn_w} W beside a building that may draw {least_w} W at"
+                f" the least, of {power.building.grid_w} W"
             )
 
 

@@ -1,6 +1,21 @@
 """The planted bugs. A new one is a few lines in one of these files, or in a new one, and a name in ``BUGS``."""
 
-from provisioning.simulation.bugs import boxes, cloud, disks, lanes, money, orders, power, rights, sync
+from provisioning.simulation.bugs import (
+    boxes,
+    building,
+    cards,
+    cloud,
+    disks,
+    keeping,
+    lanes,
+    money,
+    names,
+    orders,
+    power,
+    reservations,
+    rights,
+    sync,
+)
 
 BUGS = (
     sync.DELIVERED_ON_PUBLISH,
@@ -13,8 +28,16 @@ BUGS = (
     cloud.SAME_LOG_AFTER_RESTORE,
     boxes.ACT_BEFORE_DURABLE,
     boxes.TAIL_FORGOTTEN,
+    cards.FRESH_KEY,
+    cards.BOOKED_AGAIN,
+    cards.FAILURE_UNHEARD,
+    cards.LOOKED_FOR_LATELY,
     disks.SAME_LOG_AFTER_COPY,
     disks.FORMER_ASKED_ONCE,
+    names.NOBODY_REFUSED,
+    keeping.BY_AGE_ALONE,
+    keeping.CURSOR_BY_WHAT_IS_KEPT,
+    keeping.STATE_FORGOTTEN,
     lanes.CLOSE_ON_CAR,
     lanes.LET_IN_TWICE,
     money.CHARGED_APART,
@@ -23,11 +46,16 @@ BUGS = (
     money.JUMP_BY_THE_CLOCK,
     orders.DONE_AGAIN,
     orders.DONE_LATE,
+    building.LAST_WORD_TRUSTED,
+    building.LEFT_OUT,
+    building.FALLBACKS_OF_BUDGET,
     power.PENDING_IGNORED,
     power.DRIFT_SIGN,
     power.STEPPED_AT_ONCE,
     power.TAKEN_FOR_TIMED,
     power.STRANGER_TIMED,
+    reservations.ANYBODY_CHARGES,
+    reservations.KEPT_TWICE,
     rights.REVOCATION_IGNORED,
     rights.EXPIRY_IGNORED,
 )

@@ -21,7 +21,8 @@ def _tail_forgotten(replace: Replace) -> None:
     rebuild = Disk.rebuild
 
     def without_tail(disk: Disk) -> FacilityState:
-        entries, disk.entries = disk.entries, disk.entries[: disk._snapshot[0] if disk._snapshot else 0]
+        told = disk._snapshots[-1][0] - disk.base if disk._snapshots else 0
+        entries, disk.entries = disk.entries, disk.entries[:told]
         state = rebuild(disk)
         disk.entries = entries
         state.head = disk.head

@@ -1,7 +1,5 @@
 """Bugs of the protocol's two ends."""
 
-from dataclasses import replace as changed
-
 from provisioning.simulation import headquarters
 from provisioning.simulation.box_link import BoxLink
 from provisioning.simulation.planting import Bug, Replace
@@ -11,7 +9,7 @@ from shared.sync import Ack, Batch, Sender, SyncEntry
 
 def _delivered_on_publish(replace: Replace) -> None:
     def offered(sender: Sender, upto: int, _deadline_ms: int) -> Sender:
-        return changed(sender, acked=upto)
+        return sender._replace(acked=upto)
 
     replace(Sender, "offered", offered)
 
@@ -21,7 +19,7 @@ def _resend_from_head(replace: Replace) -> None:
 
     def connect_at_head(link: BoxLink) -> None:
         connect(link)
-        link.sender = changed(link.sender, acked=link._box.disk.head, in_flight_upto=None)
+        link.sender = link.sender._replace(acked=link._box.disk.head, in_flight_upto=None)
 
     replace(BoxLink, "connect", connect_at_head)
 

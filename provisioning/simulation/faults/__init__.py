@@ -1,12 +1,25 @@
 """What breaks. A new fault is a file here and a name in ``FAULTS``."""
 
-from provisioning.simulation.faults import boxes, broker, chargers, clocks, cloud, commands, disks, lanes, links, meters
+from provisioning.simulation.faults import (
+    boxes,
+    broker,
+    cards,
+    chargers,
+    clocks,
+    cloud,
+    commands,
+    disks,
+    lanes,
+    links,
+    meters,
+)
 
 FAULTS = (
     boxes.CRASH,
     boxes.BOOT_LOOP,
     disks.EMPTIED,
     disks.PUT_BACK,
+    disks.RUNS_SHORT,
     links.CUT,
     links.LONG_CUT,
     links.BAD,
@@ -21,4 +34,6 @@ FAULTS = (
     commands.COMES_AGAIN,
     commands.OPENS_AGAIN,
     meters.SILENT,
+    cards.AWAY,
+    cards.WORKER_DIES,
 )

@@ -1,15 +1,16 @@
 """A box is replaced: by an empty one, or by one that begins with a copy of its disk made hours before.
 
 What was written since that copy, or ever, and had not reached the cloud is gone with the old box; what had, the cloud
-keeps. Nobody replaces a box sooner than the longest lease of the old one ends. It leaves out an old box that lives on
-beside the new one (``cloud/link/boxes.py``) and a file that is rolled back unknown to its box.
+keeps. Mostly the new one is there within seconds, while stations still hold what the old one gave them. Sometimes
+the old one is switched on again. It leaves out a file that is rolled back unknown to its box.
 """
 
 from itertools import count
 
+from provisioning.simulation import elder, keeping
 from provisioning.simulation.breaking import Fault
 from provisioning.simulation.disk import Disk
-from provisioning.simulation.happenings import Copied, Replaced
+from provisioning.simulation.happenings import Chosen, Copied, Replaced
 from provisioning.simulation.site import Site
 from provisioning.simulation.world import World
 
@@ -40,17 +41,32 @@ def _begin_with(world: World, site: Site, copy: Disk, copy_id: int) -> None:
 
 
 def _replace(world: World, site: Site, disk: Disk, copy_id: int | None) -> None:
-    box = site.box
+    box, old = site.box, site.box.disk
     if box.up:
         box.crash()
     world.auditor.tell(Replaced(site.facility_id, copy_id, disk.kept()))
     box.have(disk)
-    world.universe.after(_lease_ms(site) + world.universe.between(1, 60) * MINUTE_MS, box.start)
+    universe = world.universe
+    away_ms = universe.between(1_000, 30_000) if universe.chance(0.7) else universe.between(1, 60) * MINUTE_MS
+    universe.after(away_ms, box.start)
+    if universe.chance(0.5) and len(site.name.links) == 1:
+        _live_on(world, site, old)
 
 
-def _lease_ms(site: Site) -> int:
-    power = site.settings.power
-    return (power.lease_s + 2 * power.drift_s) * 1_000
+def _live_on(world: World, site: Site, disk: Disk) -> None:
+    """The old box is switched on again somewhere, for hours; a person may find out, and say which one counts."""
+    universe, other = world.universe, elder.live_on(world.around, site, disk)
+    world.counts["boxes that lived on"] += 1
+    universe.after(universe.between(0, 30) * MINUTE_MS, other.start)
+    lives_ms = round(universe.between(10, 24 * 60) * MINUTE_MS / world.scenario.pace)
+    universe.after(lives_ms, elder.switch_off, site, other)
+    if universe.chance(0.5):
+        universe.after(lives_ms // 2, _choose, world, site)
+
+
+def _choose(world: World, site: Site) -> None:
+    world.headquarters.tables.rows.setdefault("boxes", {})[site.facility_id] = site.box.disk.log_id
+    world.auditor.tell(Chosen(site.facility_id, site.box.disk.log_id))
 
 
 def _next_log_id(site: Site) -> str:
@@ -59,5 +75,10 @@ def _next_log_id(site: Site) -> str:
     return f"{former}-{int(number) + 1}"
 
 
+def _runs_short(world: World) -> bool:
+    return keeping.let_go(world, world.any_site(), None)
+
+
+RUNS_SHORT = Fault("disk runs short", 16, _runs_short)
 EMPTIED = Fault("box replaced by an empty one", 168, _emptied)
 PUT_BACK = Fault("box replaced by one with a copy", 120, _put_back)

@@ -1,6 +1,7 @@
 """A charge is paid once, whatever is repeated, lost or cut short between us and the gateway."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -238,3 +239,59 @@ async def test_a_gateway_that_cannot_be_reached_leaves_the_payment_to_be_tried_a
         await Cashier(engine, nowhere, clock).pay_charge(payment_id=payment.payment_id)
     assert (await payment_of(engine, charge_id)).status is PaymentStatus.SUBMITTED
     await nowhere.aclose()
+
+
+async def test_what_a_lost_database_had_taken_is_found_and_booked_as_it_was_taken(
+    engine: AsyncEngine, site: Site, clock: Clock, gateway: Gateway, payer: str
+) -> None:
+    """The database was restored to hours ago, without the price list by which the session was charged then."""
+    charge_id = await site.stay(payer)
+    payment = await payment_of(engine, charge_id)
+    async with transaction(engine) as conn:
+        submitted = await payments.submit(conn, payment.payment_id, now_ms=clock.now_ms())
+    assert submitted is not None
+    await gateway.pay(replace(payments.order_of(submitted.payment), amount_cents=459))
+    async with transaction(engine) as conn:
+        await conn.execute(text("UPDATE billing.payments SET status = 'PENDING'"))
+    hours_later = Clock(Timeline(), lambda: clock.now_ms() / 1000 + 5 * 3600)
+    await Cashier(engine, gateway, hours_later).pay_charge(payment_id=payment.payment_id)
+    paid = await payment_of(engine, charge_id)
+    assert (paid.status, paid.amount_cents) == (PaymentStatus.SUCCEEDED, 459)
+    assert await taken(gateway, paid) == [459]
+    assert await status_of(engine, charge_id) is ChargeStatus.PAID
+    async with transaction(engine) as conn:
+        assert await balances(conn) == {"GATEWAY": 459, "PARKING_REVENUE": -300, "CUSTOMER_CREDIT": -159}
+        assert [d.kind for d in await queries.find_discrepancies(conn, limit=9)] == [DiscrepancyKind.OVERPAID]
+
+
+async def test_a_payment_that_is_processed_is_asked_about_until_it_is_known(
+    engine: AsyncEngine, site: Site, stripe_base: str, clock: Clock, payer: str
+) -> None:
+    """The webhook that should tell never comes, and the gateway goes on answering the same key with the same."""
+
+    class SlowBank(Gateway):
+        told = PaymentOutcome(GatewayStatus.PROCESSING, "pi_slow")
+
+        async def pay(self, order: PaymentOrder) -> PaymentOutcome:
+            return PaymentOutcome(GatewayStatus.PROCESSING, "pi_slow")
+
+        async def find_payment(
+            self,
+            payment_id: str,
+            *,
+            gateway_customer_id: str,
+            since_ms: int,
+        ) -> PaymentOutcome | None:
+            return self.told
+
+    slow = SlowBank(API_KEY, WEBHOOK_SECRET, api_base=stripe_base)
+    cashier = Cashier(engine, slow, clock)
+    charge_id = await site.stay(payer)
+    payment = await payment_of(engine, charge_id)
+    for _ in range(2):
+        with pytest.raises(GatewayUnavailable, match="being processed"):
+            await cashier.pay_charge(payment_id=payment.payment_id)
+    slow.told = PaymentOutcome(GatewayStatus.SUCCEEDED, "pi_slow", received_cents=300)
+    await cashier.pay_charge(payment_id=payment.payment_id)
+    assert await status_of(engine, charge_id) is ChargeStatus.PAID
+    await slow.aclose()

@@ -7,6 +7,8 @@ from cloud.dashboard.rules.overview import Chargers, Concerns, FacilityNow, Pres
 from cloud.dashboard.rules.telling import TOLD, TOLD_TYPES, Settlement, tell, tell_concerns, tell_settlement
 from shared.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from shared.events import (
+    DataLost,
+    DataRecovered,
     EnergyMetered,
     EntryRefused,
     ExitRefused,
@@ -143,7 +145,18 @@ def test_every_type_that_is_asked_for_has_words() -> None:
     """``model_construct`` leaves out what words do not need; a type without words would answer None."""
     blank = {"plate": "A", "lane_id": "in-1", "station_id": "s", "reason": "FULL", "fault": "x", "version": "1"}
     blank |= {"right": RightRef(kind=RightKind.TICKET), "quoted_cents": 1, "amount_cents": 1, "method": "CARD"}
-    blank |= {"taken_by": "m", "evse_id": 1, "energy_wh": 1, "due_cents": None, "by": "mara"}
+    blank |= {
+        "taken_by": "m",
+        "evse_id": 1,
+        "energy_wh": 1,
+        "due_cents": None,
+        "by": "mara",
+        "source": "x",
+        "set_aside": "",
+        "after": 1,
+        "upto": 2,
+        "former_log_id": "l",
+    }
     assert [kind for kind in TOLD if tell(kind.model_construct(**blank)) is None] == []
 
 
@@ -195,12 +208,17 @@ def now(presence: Presence = Presence.ONLINE, worst_case_w: int = 400_000) -> Fa
 
 
 def test_when_all_is_well_nothing_asks_for_a_person() -> None:
-    assert tell_concerns((now(),), Concerns(0, 0)) == ()
-    assert tell_concerns((now(Presence.NEVER),), Concerns(0, 0)) == ()
+    assert tell_concerns((now(),), Concerns(0, 0), now_ms=NINE_MS) == ()
+    assert tell_concerns((now(Presence.NEVER),), Concerns(0, 0), now_ms=NINE_MS) == ()
+
+
+def test_a_facility_that_is_away_for_days_says_the_day() -> None:
+    [told] = tell_concerns((now(Presence.AWAY),), Concerns(0, 0), now_ms=NINE_MS + 3 * DAY_MS)
+    assert "last heard at 1 Jan 09:00 EST" in told.text
 
 
 def test_what_needs_a_person_comes_with_the_worst_first() -> None:
-    told = tell_concerns((now(Presence.AWAY, worst_case_w=400_001),), Concerns(1, 2))
+    told = tell_concerns((now(Presence.AWAY, worst_case_w=400_001),), Concerns(1, 2), now_ms=NINE_MS)
     assert [t.tone for t in told] == [Tone.ALARM, Tone.ATTENTION, Tone.ATTENTION, Tone.ATTENTION]
     assert "Boston is away, last heard at 09:00:00 EST" in told[1].text
     assert told[2].text.startswith("1 event could")
@@ -209,3 +227,13 @@ def test_what_needs_a_person_comes_with_the_worst_first() -> None:
 
 def test_more_cars_than_spaces_is_full_and_not_less_than_nothing() -> None:
     assert Spaces(total=3, cars=4).free == 0
+
+
+def test_what_a_damaged_box_lost_is_an_alarm_that_says_what_is_left() -> None:
+    rebuilt = tell(DataRecovered(former_log_id="boston-1", reason="DAMAGED", source="copy facility-x.db", upto=7))
+    assert rebuilt is not None
+    assert rebuilt.text.endswith("began a new log: its file was damaged. It had copy facility-x.db")
+    lost = tell(DataLost(former_log_id="boston-1", after=7, upto=9))
+    assert lost is not None
+    assert lost.text == "Entries 8 to 9 of log boston-1 are not known on site: count the cars"
+    assert (rebuilt.tone, lost.tone) == (Tone.ALARM, Tone.ALARM)

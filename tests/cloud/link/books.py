@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from cloud.link.rules import Told
-from shared.events import Entry, EntryRefused, Event, entry, parse_event
+from cloud.link.rules import Line, Told, read
+from shared.events import KNOWN_TYPES, Entry, EntryRefused, Event, entry
 from shared.sync import Batch, SyncEntry
 
 NOON_MS = 1_767_286_800_000
@@ -42,8 +42,8 @@ class EdgeLog:
 
 def told(entries: Sequence[Entry]) -> list[Told]:
     """Entries as projections are given them."""
-    read = [(e, parse_event(e)) for e in entries]
-    return [Told(e.seq, e.at_ms, event) for e, event in read if event is not None]
+    events, _ = read([Line(e.seq, e.at_ms, e.type, e.body) for e in entries], KNOWN_TYPES)
+    return events
 
 
 class Tally:

@@ -1,7 +1,6 @@
 """Two boxes with one name: the first is kept, the second refused; a replaced box is taken without anybody's help."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,12 @@ from cloud.link import boxes
 from cloud.link.boxes import CONTESTED_REAL_MS, LATELY_REAL_MS, QUIET_REAL_MS, Box, Boxes, Verdict, spoke
 from cloud.link.door import Door
 from edge import link as edge_link
-from edge.link import Link, LinkSettings
-from edge.store import Store
 from provisioning.local.broker import Broker
 from shared.clock import REAL_TIME, Clock
-from shared.events import Entry
 from shared.wire import Notice
-from tests.cloud.link.test_worker import linking
+from tests.cloud.link.boxes_kit import RealBox, linking
 from tests.cloud.serving import Api
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 FIRST, SECOND = Box("log-a", "p1"), Box("log-b", "p9")
@@ -147,30 +144,6 @@ async def test_headquarters_chooses_by_one_call(api: Api, step: Doorstep) -> Non
 # With two real boxes on a real broker.
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("broker"), facility_ids=("here",)) as broker:
-        yield broker
-
-
-class RealBox:
-    def __init__(self, folder: Path, broker: Broker) -> None:
-        self.store = Store(folder, "here")
-        self.store.append([Entry(seq=1, at_ms=1, type="DaemonStarted", body={"version": "1"})])
-        clock = Clock(REAL_TIME, lambda: 5.0)
-        self.link = Link(LinkSettings("here", broker.url("here"), "1"), self.store, clock, learn=lambda _: None)
-        self.running: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        self.running = asyncio.create_task(self.link.run())
-
-    async def stop(self) -> None:
-        if self.running is not None:
-            self.running.cancel()
-            await asyncio.wait({self.running})
-        self.store.close()
-
-
 @pytest.fixture
 async def two(tmp_path: Path, broker: Broker) -> AsyncIterator[tuple[RealBox, RealBox]]:
     pair = RealBox(tmp_path / "a", broker), RealBox(tmp_path / "b", broker)
@@ -197,9 +170,3 @@ async def test_the_second_of_two_real_boxes_is_refused_leaves_the_wire_and_says_
             row = await boxes.standing(conn, "here")
         assert row is not None
         assert (row["log_id"], row["rival_log_id"]) == (first.store.log_id, second.store.log_id)
-
-
-async def until(holds: object) -> None:
-    async with asyncio.timeout(20):
-        while not holds():  # type: ignore[operator]  # noqa: ASYNC110 - what is waited for comes over the network
-            await asyncio.sleep(0.02)

@@ -1,10 +1,8 @@
 """Commands from headquarters' API over a real broker and database to a box: a real one, or one that misbehaves."""
 
 import asyncio
-import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,68 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.auth import Role
 from cloud.db import transaction
-from cloud.link import commands, desk, presence
+from cloud.link import commands, desk
 from cloud.link.commands import CommandsProjection
 from cloud.link.ingest import ingest
 from provisioning.local.broker import Broker
 from shared.commands import CommandRequest, CommandResponse, CommandResult, Outcome, Reason
 from shared.events import CommandCompleted, CommandTaken
-from shared.mqtt import MqttClient
-from shared.wire import Channel, Presence, decode, encode, topic
-from tests.builders import facility
 from tests.cloud.link.books import EdgeLog
+from tests.cloud.link.boxes_kit import COMMANDS, fake_box, is_there
 from tests.cloud.serving import Api, serving
 from tests.edge.test_commands import box_on
 
 pytestmark = pytest.mark.anyio
-SITE_ID = facility().facility_id
-COMMANDS = f"/api/v1/facilities/{SITE_ID}/commands"
 OPEN = {"command": {"type": "OpenGate", "lane_id": "in-1"}}
 RESET = {"command": {"type": "ResetStation", "station_id": "cs-1"}}
-BOX = f"/api/v1/facilities/{SITE_ID}/box"
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("broker"), facility_ids=(SITE_ID,)) as broker:
-        yield broker
-
-
-@pytest.fixture
-async def api(database_url: str, broker: Broker) -> AsyncIterator[Api]:
-    async with serving(database_url, broker.url()) as api:
-        await until(lambda: api.app.state.desk.connected)
-        yield api
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():  # noqa: ASYNC110 - what is waited for comes over the network
-            await asyncio.sleep(0.01)
-
-
-async def is_there(engine: AsyncEngine, log_id: str = "log-a", *, online: bool = True) -> None:
-    async with transaction(engine) as conn:
-        told = Presence(facility_id=SITE_ID, online=online, log_id=log_id)
-        await presence.said(conn, told, now_ms=0)
-
-
-@asynccontextmanager
-async def fake_box(broker: Broker, answer: Callable[[CommandRequest], CommandResponse | None]) -> AsyncIterator[None]:
-    """A box that answers as it is told."""
-    requests = topic(SITE_ID, Channel.REQUEST)
-    async with MqttClient(broker.url(SITE_ID), client_id=secrets.token_hex(4), subscriptions=[requests]) as client:
-
-        async def serve() -> None:
-            while True:
-                _, payload = await client.messages.get()
-                if (response := answer(decode(CommandRequest, payload))) is not None:
-                    client.publish(topic(SITE_ID, Channel.RESPONSE), encode(response))
-
-        await until(lambda: client.connected)
-        serving_ = asyncio.create_task(serve())
-        yield
-        serving_.cancel()
 
 
 def dutiful(result: CommandResult) -> Callable[[CommandRequest], CommandResponse]:
@@ -87,45 +37,45 @@ def dutiful(result: CommandResult) -> Callable[[CommandRequest], CommandResponse
 
 
 async def test_a_gate_opens_at_a_real_box_and_the_command_is_on_record(
-    api: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
+    hq: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
 ) -> None:
     async with box_on(tmp_path, broker) as box:
         await is_there(engine, box.log_id)
         began = time.monotonic()
-        answer = await api("POST", COMMANDS, OPEN, as_=Role.ATTENDANT)
+        answer = await hq("POST", COMMANDS, OPEN, as_=Role.ATTENDANT)
         assert time.monotonic() - began < 5
         assert answer["outcome"] == "DONE"
         assert [s.lane_id for s in box.raised] == ["in-1"]
-    (kept,) = await api("GET", COMMANDS)
+    (kept,) = await hq("GET", COMMANDS)
     assert (kept["outcome"], kept["asked_by"], kept["command"]) == ("DONE", "attendant somebody", OPEN["command"])
 
 
 async def test_the_same_request_again_is_answered_and_not_sent_again(
-    api: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
+    hq: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
 ) -> None:
     async with box_on(tmp_path, broker) as box:
         await is_there(engine, box.log_id)
         mine = {**OPEN, "command_id": "mine-1"}
-        assert await api("POST", COMMANDS, mine) == await api("POST", COMMANDS, mine)
+        assert await hq("POST", COMMANDS, mine) == await hq("POST", COMMANDS, mine)
         assert len(box.raised) == 1
         other = {"command": {"type": "OpenGate", "lane_id": "out-1"}, "command_id": "mine-1"}
-        assert "keeps its id" in (await api("POST", COMMANDS, other, expect=409))["detail"]
+        assert "keeps its id" in (await hq("POST", COMMANDS, other, expect=409))["detail"]
 
 
 async def test_a_facility_that_is_away_is_refused_at_once_and_nothing_is_queued(
-    api: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
+    hq: Api, engine: AsyncEngine, broker: Broker, tmp_path: Path
 ) -> None:
     await is_there(engine, online=False)
-    problem = await api("POST", COMMANDS, OPEN, expect=409)
+    problem = await hq("POST", COMMANDS, OPEN, expect=409)
     assert "the facility is away" in problem["detail"]
     async with box_on(tmp_path, broker) as box:
         await asyncio.sleep(0.3)
         assert box.raised == []
-    assert [c["outcome"] for c in await api("GET", COMMANDS)] == ["FAILED"]
+    assert [c["outcome"] for c in await hq("GET", COMMANDS)] == ["FAILED"]
 
 
-async def test_a_facility_that_was_never_heard_of_is_not_found(api: Api) -> None:
-    await api("POST", COMMANDS, OPEN, expect=404)
+async def test_a_facility_that_was_never_heard_of_is_not_found(hq: Api) -> None:
+    await hq("POST", COMMANDS, OPEN, expect=404)
 
 
 async def test_without_a_broker_nothing_is_sent(engine: AsyncEngine, database_url: str) -> None:
@@ -137,19 +87,19 @@ async def test_without_a_broker_nothing_is_sent(engine: AsyncEngine, database_ur
 
 
 async def test_a_box_that_gives_no_challenge_has_surely_done_nothing(
-    api: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    hq: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "CHALLENGE_REAL_S", 0.2)
     await is_there(engine)
     heard: list[CommandRequest] = []
     async with fake_box(broker, heard.append):
-        assert "nothing was done" in (await api("POST", COMMANDS, OPEN, expect=503))["detail"]
+        assert "nothing was done" in (await hq("POST", COMMANDS, OPEN, expect=503))["detail"]
         await asyncio.sleep(0.2)
     assert [r.challenge for r in heard] == [""]
 
 
 async def test_a_box_that_falls_silent_after_the_confirmation_leaves_the_outcome_unknown(
-    api: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    hq: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("cloud.link.commands_api.LANE_REAL_S", 0.2)
     await is_there(engine)
@@ -160,12 +110,12 @@ async def test_a_box_that_falls_silent_after_the_confirmation_leaves_the_outcome
         return CommandResponse(command_id=request.command_id, log_id=request.log_id, challenge="x")
 
     async with fake_box(broker, answer):
-        assert "not known whether" in (await api("POST", COMMANDS, OPEN, expect=504))["detail"]
-    assert [c["outcome"] for c in await api("GET", COMMANDS)] == ["UNKNOWN"]
+        assert "not known whether" in (await hq("POST", COMMANDS, OPEN, expect=504))["detail"]
+    assert [c["outcome"] for c in await hq("GET", COMMANDS)] == ["UNKNOWN"]
 
 
 async def test_a_late_challenge_of_another_life_of_the_log_confirms_nothing(
-    api: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
+    hq: Api, engine: AsyncEngine, broker: Broker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(desk, "CHALLENGE_REAL_S", 0.3)
     await is_there(engine)
@@ -176,7 +126,7 @@ async def test_a_late_challenge_of_another_life_of_the_log_confirms_nothing(
         return CommandResponse(command_id=request.command_id, log_id="log-of-another", challenge="x")
 
     async with fake_box(broker, answer):
-        await api("POST", COMMANDS, OPEN, expect=503)
+        await hq("POST", COMMANDS, OPEN, expect=503)
     assert heard == [""]
 
 
@@ -192,19 +142,19 @@ async def test_a_late_challenge_of_another_life_of_the_log_confirms_nothing(
     ],
 )
 async def test_every_outcome_is_told_plainly(
-    api: Api, engine: AsyncEngine, broker: Broker, result: CommandResult, status: int, words: str
+    hq: Api, engine: AsyncEngine, broker: Broker, result: CommandResult, status: int, words: str
 ) -> None:
     await is_there(engine)
     async with fake_box(broker, dutiful(result)):
-        assert words in (await api("POST", COMMANDS, OPEN, expect=status))["detail"]
+        assert words in (await hq("POST", COMMANDS, OPEN, expect=status))["detail"]
 
 
-async def test_attendants_open_gates_but_do_not_reset_stations(api: Api, engine: AsyncEngine) -> None:
+async def test_attendants_open_gates_but_do_not_reset_stations(hq: Api, engine: AsyncEngine) -> None:
     await is_there(engine, online=False)
-    await api("POST", COMMANDS, OPEN, as_=Role.ATTENDANT, expect=409)
-    await api("POST", COMMANDS, RESET, as_=Role.ATTENDANT, expect=403)
+    await hq("POST", COMMANDS, OPEN, as_=Role.ATTENDANT, expect=409)
+    await hq("POST", COMMANDS, RESET, as_=Role.ATTENDANT, expect=403)
     for role in (Role.CUSTOMER, Role.FINANCE, Role.DEVICE):
-        await api("POST", COMMANDS, OPEN, as_=role, expect=403)
+        await hq("POST", COMMANDS, OPEN, as_=role, expect=403)
 
 
 @pytest.mark.parametrize(
@@ -216,8 +166,8 @@ async def test_attendants_open_gates_but_do_not_reset_stations(api: Api, engine:
         {"type": "SetLimit", "station_id": "cs-1", "evse_id": 1, "limit_w": -1},
     ],
 )
-async def test_a_command_that_does_not_fit_is_told_what_does_not(api: Api, command: dict[str, object]) -> None:
-    problem = await api("POST", COMMANDS, {"command": command}, expect=422)
+async def test_a_command_that_does_not_fit_is_told_what_does_not(hq: Api, command: dict[str, object]) -> None:
+    problem = await hq("POST", COMMANDS, {"command": command}, expect=422)
     assert problem["errors"]
 
 

@@ -1,7 +1,7 @@
 """The link's talk with one facility: acks after commits, decisions until they are confirmed, silence means away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -19,6 +19,7 @@ from shared.events import Entry, TailgateDetected
 from shared.sync import Ack, Batch
 from shared.wire import Channel, Presence, decode, encode, parse_topic
 from tests.cloud.link.books import EdgeLog, held
+from tests.waiting import until_told
 
 pytestmark = pytest.mark.anyio
 
@@ -78,12 +79,6 @@ class Here:
         self.conversation.wake()
 
 
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(10):
-        while not await true():  # noqa: ASYNC110 - what is awaited is in the database
-            await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def here(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Here]:
     monkeypatch.setattr(law, "TICK_REAL_S", 0.02)
@@ -129,7 +124,7 @@ async def test_a_new_decision_goes_out_at_once_and_its_confirmation_is_noted(her
         async with transaction(engine) as conn:
             return [s.decisions_behind for s in await presence.standings(conn)] == [0]
 
-    await until(confirmed)
+    await until_told(confirmed)
 
 
 async def test_a_batch_without_an_answer_is_sent_again_after_its_deadline_and_not_before(here: Here) -> None:
@@ -183,9 +178,9 @@ async def test_a_facility_is_there_when_it_says_so_and_away_when_the_broker_says
     here.say(
         Channel.PRESENCE, Presence(facility_id="here", online=True, at_ms=7, log_id="log-a", head=9, version="1.0")
     )
-    await until(lambda: is_online(here, expected=True))
+    await until_told(lambda: is_online(here, expected=True))
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=False))
-    await until(lambda: is_online(here, expected=False))
+    await until_told(lambda: is_online(here, expected=False))
     async with transaction(engine) as conn:
         (standing,) = await presence.standings(conn)
     assert (standing.log_id, standing.version, standing.events_behind) == ("log-a", "1.0", 9)
@@ -197,7 +192,7 @@ async def is_online(here: Here, *, expected: bool) -> bool:
 
 async def test_one_that_says_nothing_is_asked_and_counts_as_away_without_an_answer(here: Here) -> None:
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=True))
-    await until(lambda: is_online(here, expected=True))
+    await until_told(lambda: is_online(here, expected=True))
     probe = await here.wire.next_decisions()
     here.say(Channel.DECISIONS_ACK, Ack(log_id=probe.log_id, upto=0))
     await asyncio.sleep(0.1)
@@ -206,19 +201,19 @@ async def test_one_that_says_nothing_is_asked_and_counts_as_away_without_an_answ
     here.real_ms += law.PROBE_AFTER_REAL_MS + 1
     assert (await here.wire.next_decisions()).entries == ()
     here.real_ms += law.AWAY_AFTER_REAL_MS
-    await until(lambda: is_online(here, expected=False))
+    await until_told(lambda: is_online(here, expected=False))
 
 
 async def test_anything_heard_of_it_means_it_is_back(here: Here) -> None:
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=False))
-    await until(lambda: is_online(here, expected=False))
+    await until_told(lambda: is_online(here, expected=False))
     here.say(Channel.EVENTS, EdgeLog().append(TailgateDetected(lane_id="in-1")).batch())
-    await until(lambda: is_online(here, expected=True))
+    await until_told(lambda: is_online(here, expected=True))
 
 
 async def test_to_one_that_is_away_nothing_is_sent(here: Here) -> None:
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=False))
-    await until(lambda: is_online(here, expected=False))
+    await until_told(lambda: is_online(here, expected=False))
     while not here.wire.heard.empty():
         here.wire.heard.get_nowait()
     await here.decide(1)
@@ -240,7 +235,7 @@ async def test_a_conversation_that_fails_starts_over_by_itself(here: Here, monke
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=True))
     await asyncio.sleep(0.1)
     here.say(Channel.PRESENCE, Presence(facility_id="here", online=True))
-    await until(lambda: is_online(here, expected=True))
+    await until_told(lambda: is_online(here, expected=True))
 
 
 async def test_more_than_a_mailbox_full_is_dropped_and_comes_again(engine: AsyncEngine) -> None:
@@ -248,7 +243,7 @@ async def test_more_than_a_mailbox_full_is_dropped_and_comes_again(engine: Async
     for _ in range(law.MAILBOX_MAX + 50):
         here.conversation.hear(Channel.EVENTS, b"x")
     talking = asyncio.create_task(here.conversation.run())
-    await until(lambda: counted(here, law.MAILBOX_MAX))
+    await until_told(lambda: counted(here, law.MAILBOX_MAX))
     talking.cancel()
     assert here.conversation.malformed == law.MAILBOX_MAX
 

@@ -9,14 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cloud.db import transaction
 from cloud.link import boxes
-from edge import link as edge_link
+from edge import link_up
 from edge.logbook import Snapshot
 from provisioning.local.broker import Broker
 from shared.events import Entry
-from tests.cloud.link.test_boxes import RealBox, broker, until
-from tests.cloud.link.test_worker import linking
+from tests.cloud.link.boxes_kit import RealBox, linking
+from tests.waiting import until
 
-__all__ = ["broker"]
 pytestmark = pytest.mark.anyio
 
 
@@ -28,7 +27,7 @@ async def test_both_logs_of_a_box_that_began_anew_come_and_it_is_not_taken_for_t
     engine: AsyncEngine, database_url: str, broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(boxes, "QUIET_REAL_MS", 300)
-    monkeypatch.setattr(edge_link, "RESEND_REAL_MS", 100)
+    monkeypatch.setattr(link_up, "RESEND_REAL_MS", 100)
     box = RealBox(tmp_path / "a", broker)
     former = box.store.log_id
     async with linking(engine, database_url, broker):

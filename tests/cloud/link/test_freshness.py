@@ -1,7 +1,7 @@
 """What headquarters decides is known at every facility within two seconds of the commit."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +15,11 @@ from provisioning.local.broker import Broker
 from shared.clock import REAL_TIME, Clock
 from shared.decisions import RightAssigned
 from tests.builders import right
-from tests.cloud.link.test_worker import linking
+from tests.cloud.link.boxes_kit import PLACES, linking
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
-PLACES = ("boston", "philadelphia", "newyork")
 FRESH_WITHIN_REAL_S = 2.0
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("broker"), facility_ids=PLACES) as broker:
-        yield broker
 
 
 @pytest.fixture
@@ -45,12 +39,6 @@ async def stores(tmp_path: Path, broker: Broker) -> AsyncIterator[list[Store]]:
     await asyncio.wait(running)
     for store in stores:
         store.close()
-
-
-async def until(holds: Callable[[], bool], within_s: float = 20.0) -> None:
-    async with asyncio.timeout(within_s):
-        while not holds():  # noqa: ASYNC110 - what is waited for comes over the network
-            await asyncio.sleep(0.01)
 
 
 async def test_every_facility_has_a_new_right_within_two_seconds_of_its_commit(

@@ -2,8 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -11,42 +9,18 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from cloud.db import transaction
 from cloud.link import presence
 from cloud.link.decisions import publish
-from cloud.link.ingest import Projection, ingest
-from cloud.link.worker import LinkSettings, LinkWorker
+from cloud.link.ingest import ingest
 from provisioning.local.broker import Broker
-from shared.clock import REAL_TIME, Clock
 from shared.decisions import PlateBlocked
 from shared.events import EntryRefused, TailgateDetected
 from shared.mqtt import MqttClient
 from shared.sync import Ack, Batch
 from shared.wire import DOWN, Channel, Presence, decode, encode, parse_topic, shard_of, topic
 from tests.cloud.link.books import EdgeLog, Tally, held, tallied
+from tests.cloud.link.boxes_kit import linking
+from tests.waiting import until_told
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("broker"), facility_ids=("here", "there")) as broker:
-        yield broker
-
-
-@asynccontextmanager
-async def linking(
-    engine: AsyncEngine,
-    url: str,
-    broker: Broker,
-    shards: tuple[str, ...] | None = None,
-    projections: Sequence[Projection] = (),
-) -> AsyncIterator[None]:
-    where = LinkSettings(url, broker.url(), shards)
-    worker = asyncio.create_task(LinkWorker(where, engine, Clock(REAL_TIME, time.time), projections).run())
-    try:
-        yield
-        assert not worker.done()
-    finally:
-        worker.cancel()
-        await asyncio.gather(worker, return_exceptions=True)
 
 
 class Edge:
@@ -64,7 +38,7 @@ class Edge:
 
     async def __aenter__(self) -> "Edge":
         await self.client.__aenter__()
-        await until(self.is_connected)
+        await until_told(self.is_connected)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -97,12 +71,6 @@ class Edge:
 
     async def next_decisions(self) -> Batch:
         return decode(Batch, await self.hear(Channel.DECISIONS))
-
-
-async def until(true: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(20):
-        while not await true():  # noqa: ASYNC110 - what is awaited is elsewhere
-            await asyncio.sleep(0.02)
 
 
 async def standing(engine: AsyncEngine, facility_id: str = "here") -> bool | None:
@@ -145,9 +113,9 @@ async def test_the_link_learns_from_the_broker_who_is_there_and_who_has_gone(
         edge.say(Channel.PRESENCE, Presence(facility_id="here", online=True))
         await asyncio.sleep(0.2)
         async with linking(engine, database_url, broker):
-            await until(there)
+            await until_told(there)
             edge.say(Channel.PRESENCE, Presence(facility_id="here", online=False))
-            await until(away)
+            await until_told(away)
 
 
 async def test_after_a_broker_was_killed_both_logs_go_on(
@@ -160,7 +128,7 @@ async def test_after_a_broker_was_killed_both_logs_go_on(
         broker.kill()
         broker.start()
         await asyncio.sleep(0.2)
-        await until(edge.is_connected)
+        await until_told(edge.is_connected)
         assert (await edge.deliver(log.batch(2, 4))).upto == 4
         assert (await edge.next_decisions()).upto == 0, "it asks again what the facility holds"
 
@@ -194,7 +162,7 @@ async def test_a_message_on_a_strange_topic_disturbs_nobody(
         await edge.deliver(log.batch())
         wrong_shard = "00" if shard_of("here") != "00" else "01"
         for strange in (f"easypark/1/{wrong_shard}/here/events", "easypark/1/00/NOT-AN-ID/events"):
-            await until(lambda strange=strange: sent(stranger, strange))
+            await until_told(lambda strange=strange: sent(stranger, strange))
         assert (await edge.deliver(log.batch(0, 0))).upto == 1
 
 
@@ -225,6 +193,6 @@ async def test_what_was_parked_is_tried_again_at_the_start_by_the_worker_of_its_
             return await tallied(conn) == [1]
 
     async with linking(engine, database_url, broker, (shard_of("here"),), [Tally()]):
-        await until(is_applied)
+        await until_told(is_applied)
     async with transaction(engine) as conn:
         assert await tallied(conn, "there") == []

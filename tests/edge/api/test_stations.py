@@ -13,7 +13,7 @@ from edge.ocpp.rpc import FRAME_BYTES_MAX
 from edge.schemas import v201_dialect
 from tests.edge.messages_kit import House, Wire, bearer, housed
 from tests.edge.ocpp.samples import least, schema
-from tests.edge.stations_kit import until
+from tests.waiting import until
 
 pytestmark = pytest.mark.anyio
 TO_STATIONS = [

@@ -102,8 +102,12 @@ def _late_start(patch: pytest.MonkeyPatch) -> None:
 
 
 def _cap_ignored(patch: pytest.MonkeyPatch) -> None:
-    real = demand.request
-    patch.setattr("edge.rules.targets.request", lambda state, row, running: real(replace(state, caps={}), row, running))
+    for name, real in (("wanted_w", demand.wanted_w), ("request", demand.request)):
+        patch.setattr(f"edge.rules.targets.{name}", _without_caps(real))
+
+
+def _without_caps(real: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda state, row, running: real(replace(state, caps={}), row, running)
 
 
 def _nothing_reserved(patch: pytest.MonkeyPatch) -> None:

@@ -288,7 +288,7 @@ def test_limits_settle_between_readings_however_scarce_the_power():
 def test_a_limit_that_the_budget_does_not_hold_is_never_sent():
     site = Site(facility(150_000, budget_w=100_000))
     site.connect("cs-1")
-    rows = books.sites(site.state, site.facility, (100_000,))
+    rows = books.sites(site.state, site.facility, site.now_ms)
     book = books.Books(rows, budget(site.state, site.facility, site.now_ms), 30, site.now_ms)
     with pytest.raises(BudgetError, match="120000 W of 100000 W"):
         book.add("cs-1/1", 120_000, None)

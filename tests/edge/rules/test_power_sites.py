@@ -69,6 +69,7 @@ def book(site: Site, event: EvseCapped | NeedsKnown) -> None:
     """Book what another rule would, and let the power rule look."""
     turn = Turn(site.state, site.knowledge, site.now_ms)
     turn.record(event)
+    turn.state.rest_ms = 0
     stirring.put_off(turn)
     site.wait(11)
     site.accept_limits()
@@ -191,7 +192,10 @@ def test_a_lease_that_may_outlast_its_end_into_a_lower_budget_must_fit_that_one(
     site.connect("cs-1")
     falls_ms = site.now_ms + 100_000
     books = Books(
-        sites(site.state, site.facility, (20_000,)), Budget(((0, 50_000), (falls_ms, 30_000))), 30, site.now_ms
+        sites(site.state, site.facility, site.now_ms),
+        Budget(((0, 50_000), (falls_ms, 30_000))),
+        30,
+        site.now_ms,
     )
     assert books.room_w("cs-1/1", falls_ms - 31_000) == 50_000
     assert books.room_w("cs-1/1", falls_ms - 29_000) == 30_000
@@ -200,7 +204,7 @@ def test_a_lease_that_may_outlast_its_end_into_a_lower_budget_must_fit_that_one(
 def test_a_limit_that_nobody_confirmed_is_no_reason_to_lift_to_it_while_the_sum_is_above_the_budget():
     site = Site(facility(100_000, 100_000, budget_w=100_000))
     site.connect("cs-1", "cs-2")
-    rows = sites(site.state, site.facility, (50_000, 50_000))
+    rows = sites(site.state, site.facility, site.now_ms)
     for row in rows:
         phantom = Lease(1, 90_000, site.now_ms, site.now_ms + 300_000)
         row.promises = replace(row.promises, accepted=None, pending=[phantom])

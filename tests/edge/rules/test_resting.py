@@ -6,7 +6,7 @@ from random import Random
 import pytest
 
 from edge.rules import facility as rules
-from edge.rules import power
+from edge.rules import power, resting
 from edge.rules.budget import ahead_ms, budget
 from edge.rules.inputs import LoadMetered, StationClosed, StationOpened
 from edge.rules.knowledge import Learned
@@ -34,8 +34,10 @@ def with_power(base: Facility, **changes: object) -> Facility:
 
 
 def look(site: Site, at_ms: int) -> list[Entry]:
-    """What a look at an instant would book beside a sample, had nothing come before it."""
+    """What a look at an instant would book beside a sample, had nothing come before it, and taken although the site is
+    known to rest."""
     turn = Turn(deepcopy(site.state), site.knowledge, at_ms)
+    turn.state.rest_ms = 0
     power.settle(turn)
     return [e for e in turn.entries if e.type != "SitePowerSampled"]
 
@@ -47,6 +49,8 @@ def check_rest(site: Site, dice: Random) -> int:
     for at_ms in {until_ms - 1, *(site.now_ms + dice.randrange(max(1, gap_ms)) for _ in range(4))}:
         if at_ms - site.now_ms >= TICK_MS:
             assert look(site, at_ms) == [], f"{at_ms - site.now_ms} ms after the last input"
+    if resting.rests(Turn(site.state, site.knowledge, site.now_ms), site.facility.power):
+        assert look(site, site.now_ms) == [], "what came disturbs no rest, they said"
     return gap_ms
 
 

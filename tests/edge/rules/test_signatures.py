@@ -70,6 +70,15 @@ def test_a_key_that_was_first_seen_is_said_to_be_just_that():
     assert len(found.of(MeterKeySeen)) == 1
 
 
+def test_no_key_is_remembered_of_an_evse_that_the_station_does_not_have():
+    found = site()
+    for evse_id in (2, 77):
+        found.give(SignatureChecked("cs-1", f"tx-{evse_id}", evse_id, "SOUND", "", KEY))
+    assert found.of(MeterKeySeen) == []
+    told = [(e.proof, e.reason) for e in found.of(MeterSignatureJudged)]
+    assert told == [("UNVERIFIED", "the station has no such EVSE")] * 2
+
+
 def test_signatures_that_cannot_be_checked_are_unverified():
     booked = charge(found := site(KEY), "SOUND", "UNVERIFIED")
     assert (booked.energy_method, booked.signature_proof) == ("SIGNED", "UNVERIFIED")

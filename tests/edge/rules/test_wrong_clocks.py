@@ -235,3 +235,40 @@ def test_a_fast_clock_that_is_set_back_further_than_ours_was_takes_nothing_from_
     [ended] = site.of(TransactionEnded)
     assert ended.energy_wh == 6 * SAMPLE_WH
     assert ended.flags == ()
+
+
+@pytest.mark.parametrize("by_ms", [143_000, -143_000])
+@pytest.mark.parametrize("off_ms", [108_000, -108_000])
+def test_a_station_whose_clock_is_off_by_nearly_a_step_loses_nothing_between_what_it_says_and_what_it_kept(
+    by_ms, off_ms
+):
+    site = with_ann_inside()
+    started = {"id_token": "TOKEN-ann", "matches": WITH_ANN}
+    site.transaction("cs-1", "Started", 0, register_wh=50_000, at_ms=site.now_ms + off_ms, **started)
+
+    def sample(n: int, **told: object) -> None:
+        site.wait(300)
+        site.transaction(
+            "cs-1", "Updated", n, register_wh=50_000 + n * SAMPLE_WH, **{"at_ms": site.now_ms + off_ms, **told}
+        )
+
+    for n in (1, 2):
+        sample(n)
+    step(site, by_ms)
+    site.give(TimeTold("cs-1"))
+    for n in (3, 4):
+        sample(n)
+    site.give(StationClosed("cs-1", "the link dropped"))
+    left_ms = site.now_ms
+    site.wait(1000)
+    come_back(site)
+    for n in (5, 6, 7):
+        at_ms = left_ms + (n - 4) * SAMPLE_MS + off_ms
+        site.transaction("cs-1", "Updated", n, register_wh=50_000 + n * SAMPLE_WH, at_ms=at_ms, offline=True)
+    site.give(TimeTold("cs-1"))
+    for n in (8, 9):
+        sample(n)
+    site.transaction("cs-1", "Ended", 10, register_wh=50_000 + 9 * SAMPLE_WH, at_ms=site.now_ms + off_ms)
+    [ended] = site.of(TransactionEnded)
+    assert ended.energy_wh == 9 * SAMPLE_WH
+    assert not site.of(TransactionFlagged)

@@ -4,12 +4,13 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import Popen
 from tempfile import TemporaryDirectory
 
 import psycopg
 import pytest
 
-from provisioning.backup.cloud import archive_log, bases, take_base, take_dump
+from provisioning.backup.cloud import bases, log_archiver, take_base, take_dump
 from provisioning.backup.drill import Wish, drill
 from provisioning.backup.programs import BackupError
 from provisioning.backup.restore import restore_base, restore_dump
@@ -55,7 +56,8 @@ def test_a_base_backup_and_its_log_restore_to_a_moment_between_two_commits(serve
     with psycopg.connect(url) as connection:
         connection.execute("CREATE TABLE notes (text TEXT)")
         (before,) = connection.execute("SELECT log_id FROM link.decision_log").fetchone() or ("",)
-    archiving = archive_log(url, folder / "backups")
+    archiver = log_archiver(url, folder / "backups")
+    archiving = Popen(archiver.command, env=archiver.environment)
     try:
         taken = take_base(url, folder / "backups", keep=2)
         assert taken.path == bases(folder / "backups")[-1][1]
@@ -165,3 +167,16 @@ def test_a_drill_with_logs_that_were_trimmed_on_both_sides_says_what_it_cannot_p
     assert report.lost == ()
     assert (report.behind, report.events) == (EVENTS // 2, EVENTS)
     assert f"{name}: entries 1 to {EVENTS // 4} are kept nowhere any more" in report.unproved
+
+
+def test_a_drill_with_a_box_that_is_older_than_the_restored_cloud_ends_at_once(server: Postgres, folder: Path) -> None:
+    name = "boston-downtown"
+    box = fill_box(folder / name, site(name), events=EVENTS, seed=1)
+    furnish(server.url(), [site(name)])
+    take_in(server.url(), folder / name, name, after=0, upto=EVENTS)
+    with psycopg.connect(server.url()) as connection:
+        connection.execute("UPDATE link.cursors SET upto = upto + 100, head = head + 100")
+    take_base(server.url(), folder / "backups", keep=1)
+    wish = Wish(folder / "backups", {name: box}, folder / "drill", password(folder / "living"))
+    with pytest.raises(BackupError, match=f"ends at entry {EVENTS} of log .* older copy. Give a newer one"):
+        drill(wish, lambda _: None)
