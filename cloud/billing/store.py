@@ -149,6 +149,7 @@ webhooks = Table(
     schema=SCHEMA,
     comment="The inbox: each event of the gateway once, however often it is sent.",
 )
+Index("ix_webhooks_payment_intent", webhooks.c.body["payment_intent"].astext)
 
 discrepancies = Table(
     "discrepancies",

@@ -11,8 +11,11 @@ from shared.events import ClockDiffers, ClockStepped, DataRecovered, StationTime
 
 
 def _recovered(state: FacilityState, _event: DataRecovered, at_ms: int) -> None:
-    """The log may have gone on elsewhere, and whatever was promised there took the place of what is known here."""
-    state.begun_ms = at_ms
+    """The log may have gone on elsewhere: what was promised there took the place of what is known here, and stations
+    were told the time there."""
+    state.begun_ms, state.stepped = at_ms, True
+    for station in state.stations.values():
+        station.untimed = True
     for promises in state.promises.values():
         _unsettle(promises, None, at_ms)
 

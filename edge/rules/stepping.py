@@ -45,10 +45,9 @@ def taken(turn: Turn, given: ClockTaken) -> None:
 
 
 def restarted(turn: Turn, given: Started) -> None:
-    """Without knowing how the clock moved while the box was off, no lease of before is known to be in force or over,
-    and of no charge how long it went on. Nor does a box that begins a log know what time its stations have."""
-    promised = any(x.accepted is not None or x.pending for x in turn.state.promises.values())
-    if not given.clock_known and (promised or turn.state.transactions or not turn.state.stations):
+    """Without knowing how the clock moved while the box was off, no lease of before is known to be in force or over, of
+    no charge how long it went on, and of no station what time it has."""
+    if not given.clock_known:
         turn.record(ClockStepped(by_ms=None))
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.rules.clock_inputs import ClockRead, ClockTaken, TakeClock, TimeTold
+from edge.rules.facility import apply
 from edge.rules.inputs import (
     LimitSetpoint,
     OrderSetpoint,
@@ -21,7 +22,16 @@ from edge.rules.orders import AskMessage
 from edge.rules.state import Phase
 from provisioning.audit.power_book import PowerBook
 from shared.devices import ArmPosition, Loop
-from shared.events import ClockDiffers, ClockStepped, SitePowerSampled, StationTimed, TransactionEnded, VehicleExited
+from shared.events import (
+    ClockDiffers,
+    ClockStepped,
+    DataRecovered,
+    SitePowerSampled,
+    StationTimed,
+    TransactionEnded,
+    VehicleExited,
+    entry,
+)
 from tests.builders import facility, right
 from tests.edge.rules.site import Site
 from tests.edge.rules.test_power import charge, limits
@@ -161,11 +171,27 @@ def test_after_a_time_off_that_nobody_can_tell_no_lease_is_known_to_hold():
     assert limits(site)["cs-1"] == 100_000 or site.state.stations["cs-1"].untimed
 
 
-def test_a_box_that_promised_nothing_to_the_stations_that_it_knows_has_nothing_to_unlearn():
+def test_nor_does_it_know_what_time_stations_have_though_it_promised_them_nothing():
     site = Site(facility(150_000))
-    site.give(StationOpened("cs-1", "2.0.1"))
+    site.connect("cs-1")
     site.give(Started("test", clock_known=False))
+    assert site.of(ClockStepped) == [ClockStepped(by_ms=None)]
+    assert site.state.stations["cs-1"].untimed
+
+
+def test_a_box_whose_log_may_have_gone_on_elsewhere_has_stations_told_the_time_that_it_knows():
+    """The other box may have followed its clock, and one of them have missed that."""
+    site = Site(facility(150_000))
+    site.connect("cs-1")
+    recovered = DataRecovered(former_log_id="old", reason="COPY", source="a copy", upto=site.state.head)
+    apply(site.state, entry(site.state.head + 1, site.now_ms, recovered))
+    site.give(Started("test", clock_known=True))
     assert site.of(ClockStepped) == []
+    before = len(site.setpoints)
+    site.connect("cs-1")
+    assert AskMessage("Heartbeat") in [s.order for s in site.setpoints[before:] if isinstance(s, OrderSetpoint)]
+    site.give(TimeTold("cs-1"))
+    assert not site.state.stations["cs-1"].untimed
 
 
 def test_a_box_that_begins_a_log_does_not_know_what_time_stations_have():

@@ -18,6 +18,11 @@ def test_every_event_that_billing_acts_on_is_sent_to_where_it_listens() -> None:
     assert WEBHOOK_PATH in {route.path for route in api.router.routes}  # type: ignore[attr-defined]
 
 
+def test_who_runs_it_is_told_which_events_to_tick_and_where_to_have_them_sent() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "running.md").read_text()
+    assert [name for name in (*WEBHOOK_EVENTS, WEBHOOK_PATH) if f"`{name}`" not in page] == []
+
+
 def environment(child: Child) -> dict[str, str]:
     return dict(child._environment or {})
 
