@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from provisioning.simulation.scenario import OFTEN
 from provisioning.simulation.universe import Process
 from provisioning.simulation.world import World
 
@@ -19,8 +20,9 @@ class Fault:
 
 def strikes(world: World, fault: Fault) -> Process:
     """Go on until all is healed."""
+    hours = fault.hours / OFTEN if fault.name in world.scenario.often else fault.hours
     while True:
-        yield world.universe.wait_ms(world.mean_ms(fault.hours))
+        yield world.universe.wait_ms(world.mean_ms(hours))
         if world.healed:
             return
         if fault.strike(world):

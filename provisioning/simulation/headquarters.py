@@ -82,9 +82,20 @@ class Headquarters:
         """Store entries, and what they mean for sessions and money."""
         transaction.store(log_id, entries)
         read = [Told(e.seq, e.at_ms, event) for e in entries if (event := _read(e)) is not None]
-        told = stays.park_unknown(transaction, log_id, read)
+        self._project(transaction, Source(facility_id, log_id, self._zones[facility_id]), read)
+
+    def retry_parked(self) -> None:
+        """Try what was set aside again, as a process does that starts, and a person who asks for it."""
+        for (source, seq), told in sorted(self.tables.all("parked").items(), key=lambda row: row[1].at_ms):
+            transaction = Transaction(self.tables)
+            transaction.put("parked", (source, seq), None)
+            self._project(transaction, source, [told])
+            transaction.commit()
+        self.on_committed()
+
+    def _project(self, transaction: Transaction, source: Source, read: list[Told]) -> None:
+        told = stays.park_unknown(transaction, source, read)
         if told:
-            source = Source(facility_id, log_id, self._zones[facility_id])
             stays.project(transaction, source, told)
             bills.project(transaction, source, told, self.tariffs())
 

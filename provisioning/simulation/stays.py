@@ -30,14 +30,14 @@ class Source:
     zone: str
 
 
-def park_unknown(transaction: Transaction, log_id: str, batch: Sequence[Told]) -> list[Told]:
-    """Set aside how a stay ended of which the cloud never heard that it began: that stood in a former log, and neither
-    the cloud nor the box has it any more. All the others go on."""
+def park_unknown(transaction: Transaction, source: Source, batch: Sequence[Told]) -> list[Told]:
+    """Set aside how a stay ended of which the cloud never heard that it began: that stood in a former log, which comes
+    later or is nowhere any more. All the others go on."""
     begun = {told.event.session_id for told in batch if isinstance(told.event, VehicleEntered)}
     known = []
     for told in batch:
         if isinstance(told.event, VehicleExited) and not _begun(transaction, told.event.session_id, begun):
-            transaction.put("parked", (log_id, told.seq), told)
+            transaction.put("parked", (source, told.seq), told)
         else:
             known.append(told)
     return known

@@ -95,6 +95,7 @@ def _heal(world: World) -> None:
     world.provider.mend()
     universe.run_until(universe.now_ms + HEALING_MS)
     world.provider.tell_again(world.headquarters.restored_to_ms)
+    world.headquarters.retry_parked()
     for site in world.sites:
         site.box.frozen = True
     universe.run_until(universe.now_ms + DRAINING_MS)

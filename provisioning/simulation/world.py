@@ -72,6 +72,7 @@ class World:
                 link.pump()
 
         def start_over() -> None:
+            self.headquarters.retry_parked()
             for link in self.links:
                 link.begin()
 

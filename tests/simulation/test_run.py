@@ -46,12 +46,20 @@ def test_an_interrupted_run_says_what_it_did_not_live(
     assert "interrupted: 4 of 5 seeds were not lived to the end" in capsys.readouterr().out
 
 
+HEARING = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it, and all below it
+import provisioning.cli as cli
+raise SystemExit(cli.main())
+"""
+
+
 @pytest.mark.parametrize("interrupt", [os.killpg, os.kill], ids=["all its processes", "itself alone"])
 def test_a_command_that_is_interrupted_ends_its_workers_and_says_nothing_but_its_figures(
     interrupt: Callable[[int, int], None],
 ):
     asked = ("simulate", "--seeds", "5000", "--facilities", "1", "--days", "0.2", "--jobs", "2")
-    command = (sys.executable, "-c", "import provisioning.cli as cli; raise SystemExit(cli.main())", *asked)
+    command = (sys.executable, "-c", HEARING, *asked)
     with subprocess.Popen(command, stdout=PIPE, stderr=PIPE, text=True, start_new_session=True) as running:
         assert running.stderr is not None
         shown = ""

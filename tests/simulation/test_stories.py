@@ -1,9 +1,11 @@
 """Stories without a planted bug: whatever breaks, the auditor has nothing to say; a seed is always the same story."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from provisioning.cli import main
 from provisioning.simulation.run import Wish, run
 from provisioning.simulation.scenario import Scenario
 from provisioning.simulation.story import live
@@ -48,3 +50,16 @@ def test_the_example_of_the_page_runs():
     assert result.failures == []
     assert result.faults["blink"] > 0
     assert result.counts["driver: shopper"] > 0
+
+
+def test_a_fault_can_be_asked_for_oftener_and_is_in_the_command(capsys):
+    few, many = live(3, SHORT), live(3, replace(SHORT, often=("clock jumps",)))
+    assert many.faults["clock jumps"] > few.faults["clock jumps"]
+    scenario = Scenario(facilities=1, days=0.1, pace=6, often=("clock jumps",))
+    assert run(Wish(scenario, seeds=1, bug="apply-twice")) == 1
+    assert "--pace 6 --often 'clock jumps' --bug apply-twice" in capsys.readouterr().out
+
+
+def test_an_unknown_fault_is_refused_with_those_that_there_are(capsys):
+    assert main(["simulate", "--seeds", "1", "--often", "rain"]) == 2
+    assert "there is no fault 'rain'; there are: edge killed" in capsys.readouterr().err

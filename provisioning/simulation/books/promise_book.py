@@ -2,8 +2,7 @@
 
 from provisioning.audit.power_book import PowerBook
 from provisioning.simulation.auditor import Hearing, Subject
-from provisioning.simulation.books.lives import Lives
-from provisioning.simulation.happenings import LimitTold, Logged
+from provisioning.simulation.happenings import LimitTold, Logged, Replaced
 from shared.events import LimitSent
 
 
@@ -22,18 +21,16 @@ class PromiseBook:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
-        self._begun: set[str] = set()
-        self._books = Lives(subject.facilities, self._book)
+        self._books = {name: PowerBook(facility) for name, facility in subject.facilities.items()}
         self._sent: dict[str, dict[int, int]] = {name: {} for name in subject.facilities}
 
     def hears(self) -> Hearing:
-        return {Logged: self._logged, LimitTold: self._told, **self._books.hears()}
+        return {Logged: self._logged, LimitTold: self._told, Replaced: self._replaced}
 
-    def _book(self, facility_id: str) -> PowerBook:
-        """A box after the first finds stations that were told something by the one before it."""
-        first = facility_id not in self._begun
-        self._begun.add(facility_id)
-        return PowerBook(self._subject.facilities[facility_id], from_start=first)
+    def _replaced(self, told: Replaced) -> None:
+        """The next box finds stations that were told something by the one before it, of which no copy tells."""
+        facility = self._subject.facilities[told.facility_id]
+        self._books[told.facility_id] = PowerBook(facility, from_start=False)
 
     def _logged(self, told: Logged) -> None:
         if told.event is None or told.entry.type not in self.reads:

@@ -1,6 +1,6 @@
 """Bugs of a site's grid connection, which the chargers share with a building."""
 
-from edge.rules import budget, building, facility, power
+from edge.rules import budget, building, facility, outlets
 from edge.rules.inputs import LoadMetered
 from edge.rules.turn import Turn
 from provisioning.simulation.planting import Bug, Replace
@@ -25,7 +25,7 @@ def _fallbacks_of_budget(replace: Replace) -> None:
     def as_if_alone(settings: PowerSettings) -> int:
         return settings.budget_w
 
-    replace(power, "lowest_w", as_if_alone)
+    replace(outlets, "lowest_w", as_if_alone)
 
 
 DENSE = Scenario(facilities=3, days=0.5, pace=12)

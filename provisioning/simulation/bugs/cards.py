@@ -60,5 +60,5 @@ LOOKED_FOR_LATELY = Bug(
     "looked-for-lately",
     "what a database that was lost has asked for is looked for only since this one asked",
     _looked_for_lately,
-    DENSE,
+    Scenario(facilities=1, days=1, pace=6, often=("cloud restored from a backup",)),
 )

@@ -26,5 +26,7 @@ FORMER_ASKED_ONCE = Bug(
     "former-asked-once",
     "what the cloud once held of a former log it is taken to hold for ever, also when it was put back",
     _former_asked_once,
-    OFTEN,
+    Scenario(
+        facilities=2, days=0.5, pace=12, often=("box replaced by one with a copy", "cloud restored from a backup")
+    ),
 )

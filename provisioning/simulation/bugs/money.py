@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from edge.rules import fold_charging
+from edge.rules.reckoning import Readings
 from edge.rules.state import FacilityState
 from provisioning.simulation import bills
 from provisioning.simulation.headquarters import Crash, Headquarters
@@ -48,6 +49,7 @@ def _ended_again(replace: Replace) -> None:
 
 def _jump_by_the_clock(replace: Replace) -> None:
     replace(fold_charging, "_astray", lambda _known, _told_ms: None)
+    replace(Readings, "stepped", lambda _readings, _by_ms: None)
 
 
 BUSY = Scenario(facilities=2, days=0.5, pace=12)
@@ -59,8 +61,8 @@ LATEST_PRICE = Bug(
 )
 JUMP_BY_THE_CLOCK = Bug(
     "jump-by-the-clock",
-    "a station whose clock is wrong tells of much energy at one instant, and it is all right",
+    "a reading that comes too soon after another is not believed, however wrong a clock is known to be",
     _jump_by_the_clock,
-    BUSY,
+    Scenario(facilities=2, days=1, pace=6, often=("clock jumps", "station drops off")),
 )
 ENDED_AGAIN = Bug("ended-again", "a transaction that has ended begins again when a message is repeated", _ended_again)
