@@ -29,9 +29,6 @@ class Quality:
     late_ms: int = 30_000
 
 
-PERFECT = Quality()
-
-
 class Wire:
     """One facility's way to the cloud and back."""
 
